@@ -2,9 +2,10 @@
 
 Code logs through `structlog.get_logger()` with an event and plain keys. What the
 libraries say through `logging` comes out of the same door. Values under a key that
-names a secret are replaced; exception texts lose what may carry user data (PostgreSQL's
-DETAIL repeats the row). The text of the event itself is not looked at: that is what
-makes the one `[OTP STUB]` line possible, and every other event must be a constant.
+names a secret are replaced; tracebacks and the libraries' own texts lose what may carry
+user data (PostgreSQL's DETAIL repeats the row). The text of our own events is not looked
+at: that is what makes the one `[OTP STUB]` line possible, and every other event must be a
+constant.
 """
 
 import logging
@@ -49,7 +50,11 @@ def configure_logging(
     out = sys.stdout if stream is None else stream
     chosen = log_format or ("console" if out.isatty() else "json")
     structlog.configure(
-        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
@@ -57,7 +62,7 @@ def configure_logging(
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_shared(), processors=_rendering(chosen, out)
+            foreign_pre_chain=[*_shared(), redact_library_text], processors=_rendering(chosen, out)
         )
     )
     root = logging.getLogger()
@@ -74,7 +79,6 @@ def configure_logging(
 
 def _shared() -> list[Processor]:
     return [
-        structlog.stdlib.filter_by_level,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.PositionalArgumentsFormatter(),
@@ -105,9 +109,18 @@ def redact_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
 
 def redact_exception_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Take user data out of a rendered traceback."""
-    text = event.get("exception")
+    return _without_user_data(event, "exception")
+
+
+def redact_library_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Take user data out of what a library logged."""
+    return _without_user_data(event, "event")
+
+
+def _without_user_data(event: EventDict, key: str) -> EventDict:
+    text = event.get(key)
     if isinstance(text, str):
-        event["exception"] = _USER_DATA.sub(_blank, text)
+        event[key] = _USER_DATA.sub(_blank, text)
     return event
 
 
