@@ -22,7 +22,7 @@ REDACTED = "…"
 
 _SECRET_KEY = re.compile(
     r"pass(word|wd)|secret|token|authori[sz]ation|cookie|credential|api_?key|"
-    r"phone|otp|(^|_)(code|content|comment|body|text|url|dsn)$",
+    r"phone|otp|^code$|(^|_)(content|comment|body|text|url|dsn)$",
     re.IGNORECASE,
 )
 _USER_DATA = re.compile(
