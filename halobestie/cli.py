@@ -1,0 +1,106 @@
+"""The commands of `run.py`. Each imports what it needs when it runs, and nothing else."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Command = Callable[[Sequence[str]], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code. A refusal is one line on standard error and 2."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help"}):
+        words.insert(0, "serve")
+    if words[0] not in COMMANDS:
+        _parser().parse_args(words)  # prints the help, or what is wrong, and exits
+    _, command = COMMANDS[words[0]]
+    try:
+        return command(words[1:])
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        reason = _refusal(error)
+        if reason is None:
+            raise
+        print(f"halobestie: {reason}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run.py",
+        description="Halo Bestie. Without a command: serve.",
+        epilog="Settings are environment variables; .env.example lists them all. "
+        "`run.py COMMAND --help` tells more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="")
+    for name, (summary, _) in COMMANDS.items():
+        commands.add_parser(name, help=summary, add_help=False)
+    return parser
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    argparse.ArgumentParser(prog="run.py serve", description=COMMANDS["serve"][0]).parse_args(
+        arguments
+    )
+    from halobestie import node
+
+    return node.main()
+
+
+def _test(arguments: Sequence[str]) -> NoReturn:
+    os.chdir(ROOT)
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])
+
+
+def _bench(arguments: Sequence[str]) -> NoReturn:
+    _test(["-m", "bench", "-s", *arguments])
+
+
+def _migrate(arguments: Sequence[str]) -> int:
+    from halobestie import migrate_command
+
+    return migrate_command.main(arguments)
+
+
+def _actors(arguments: Sequence[str]) -> int:
+    from halobestie import actors_command
+
+    return actors_command.main(arguments)
+
+
+def _demo(arguments: Sequence[str]) -> int:
+    from halobestie import demo
+
+    return demo.main(arguments)
+
+
+def _refusal(error: BaseException) -> str | None:
+    """The one line of an error that an operator can do something about; else None."""
+    from halobestie.adapters.embedded import EmbeddedError
+    from halobestie.adapters.migrations import MigrationError
+    from halobestie.adapters.queries import QueryError
+    from halobestie.settings import SettingsError
+
+    if isinstance(error, BaseExceptionGroup):
+        reasons = [_refusal(each) for each in error.exceptions]
+        return None if None in reasons else reasons[0]
+    refusals = (SettingsError, EmbeddedError, MigrationError, QueryError)
+    return str(error) if isinstance(error, refusals) else None
+
+
+COMMANDS: dict[str, tuple[str, Command]] = {
+    "serve": ("run the server until SIGTERM (the default)", _serve),
+    "test": ("run the tests; what follows goes to pytest", _test),
+    "demo": ("drive a server with customers and besties, and check every message", _demo),
+    "actors": ("print the live actor tree of the running server", _actors),
+    "migrate": ("bring the database's schema forward, and end", _migrate),
+    "bench": ("run the measurements of tests/bench; what follows goes to pytest", _bench),
+}
