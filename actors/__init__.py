@@ -4,13 +4,13 @@ Knows trio, msgspec (for messages) and nothing of what it is used for.
 """
 
 from .actor import Actor
-from .cell import CrashRequested
 from .clock import Clock
 from .errors import (
     ActorCrashed,
     ActorError,
     ActorStopped,
     AskTimeout,
+    CrashRequested,
     MailboxFull,
     Quarantined,
     ServiceFailed,

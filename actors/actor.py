@@ -32,7 +32,11 @@ class Actor(Generic[M]):
     deadlines: Deadlines
 
     async def started(self) -> None:
-        """Read yourself back and set your deadlines. Mail waits until this returns."""
+        """Read yourself back and set your deadlines. Mail waits until this returns.
+
+        ``self.stop()`` in here says that there is no such entity: waiting mail is
+        refused (`ActorStopped`, dead letters) instead of starting another incarnation.
+        """
 
     async def receive(self, message: M) -> Any:
         """Handle one message. What it returns answers an Ask, and is dropped otherwise."""
@@ -41,7 +45,10 @@ class Actor(Generic[M]):
     async def flush(self) -> None:
         """Called when the mailbox has run empty, or after a full batch of messages.
 
-        What several messages share belongs here: one commit, one write.
+        What several messages share belongs here: one commit, one write. After a crash
+        or `Unavailable` there is no flush: what `receive` had only gathered goes with
+        the incarnation. So a gathered message that matters is an Ask whose answer is
+        deferred until the flush (its asker is told then), or a row elsewhere.
         """
 
     async def stopping(self) -> None:
@@ -58,7 +65,7 @@ class Actor(Generic[M]):
 
     def stop(self) -> None:
         """End after the present message. Mail that has come meanwhile goes to the next
-        incarnation of a virtual actor, and to the dead letters otherwise."""
+        incarnation of a virtual actor; otherwise it is refused."""
         self._cell.retiring = True
 
     def defer(self, message: Ask[R]) -> Later[R]:

@@ -5,15 +5,17 @@ each) and owns the mailbox, so that mail survives a restart. It never raises int
 the nursery, except `ServiceFailed` for a static service that keeps crashing.
 
     starting ─→ running ─→ stopping ─→ gone
-       ↑  ↑        │
+       ↑  ↑        │           └─→ starting    mail came, and the kind is virtual
        │  └─ restarting, away     a crash; something it needs is away
        └──── quarantined          too many crashes
+
+Whatever happens, what was accepted is settled: handled, its asker told, or counted
+as a dead letter.
 """
 
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable, Hashable
 from enum import Enum, auto
 from time import perf_counter
@@ -23,7 +25,15 @@ import trio
 
 from .actor import Actor
 from .deadlines import Deadline, Deadlines
-from .errors import ActorCrashed, ActorStopped, Quarantined, ServiceFailed, Unavailable
+from .errors import (
+    ActorCrashed,
+    ActorStopped,
+    CrashRequested,
+    Quarantined,
+    ServiceFailed,
+    Unavailable,
+)
+from .faults import describe, is_away, split, trace
 from .mailbox import Gate, Mailbox
 from .messages import Ask, Later, Question
 from .restarts import CrashHistory
@@ -62,12 +72,8 @@ class Signal(Enum):
     """Raise, so that people can watch the supervision at work."""
 
 
-class CrashRequested(Exception):
-    """An operator or a test asked for this crash."""
-
-
-class _Stopped(Exception):
-    """A STOP that came while the cell was not serving."""
+class _Ended(Exception):
+    """There is to be no further incarnation."""
 
 
 class Cell:
@@ -78,7 +84,6 @@ class Cell:
         "_crashes",
         "_factory",
         "_owed",
-        "_question",
         "actor",
         "away_tries",
         "busy_since",
@@ -98,7 +103,7 @@ class Cell:
     )
 
     def __init__(
-        self, kind: Kind[Any], key: Hashable, factory: Callable[[], Actor[Any]]
+        self, kind: Kind[Any], key: Hashable, factory: Callable[[], Actor[Any]] | None
     ) -> None:
         self.kind = kind
         self.key = key
@@ -112,29 +117,46 @@ class Cell:
         self.last_error: str | None = None
         self.latest = 0.0
         """The greatest lateness of a deadline so far, in seconds."""
+        # The item in hand. It is settled if the actor fails now, so it is forgotten
+        # before anything else can fail.
         self.busy_with: object = None
         self.busy_since = 0.0
         self.retiring = False
         self.draining = False
         self.away_tries = 0
-        self._factory = factory
+        self._factory = factory  # None: the kind's own, with the key
         self._crashes: CrashHistory | None = None
-        self._question: Question | None = None
         self._owed: set[Question] | None = None  # made when first needed: it is not small
 
     def ref(self) -> Ref[Any]:
         """The address under which others find this cell."""
         return self.kind.ref(self.key)
 
+    @property
+    def path(self) -> str:
+        """Where it stands in the tree."""
+        return self.kind.path_of(self.key)
+
+    # answers that are owed
+
     def defer(self, message: Ask[R]) -> Later[R]:
         """See `Actor.defer`."""
-        question = self._question
-        if self._owed is None:
-            self._owed = set()
-        if question is not None and question.message is message:
-            question.deferred = True
+        question = self.busy_with
+        if not isinstance(question, Question) or question.message is not message:
+            return Later(None)  # told, or a deadline's: nobody waits
+        question.debtor = self
+        if question.alive:
+            if self._owed is None:
+                self._owed = set()
             self._owed.add(question)
-        return Later(question, self._owed)
+        return Later(question)
+
+    def settled(self, question: Question) -> None:
+        """An owed question was answered, or its asker waits no longer."""
+        if self._owed is not None:
+            self._owed.discard(question)
+            if self.draining and not self._owed:
+                self.mailbox.wake()
 
     # the life
 
@@ -143,7 +165,7 @@ class Cell:
         try:
             while await self._incarnation():
                 pass
-        except _Stopped:
+        except _Ended:
             pass
         finally:
             self._bury()
@@ -151,22 +173,30 @@ class Cell:
     async def _incarnation(self) -> bool:
         """Whether there is to be another."""
         try:
-            actor = self.actor = self._factory()
-            actor._cell = self
-            actor.clock = self.kind.system.clock
-            actor.deadlines = self.deadlines
+            self.retiring = False
+            actor = self.actor = self._make()
             await actor.started()
-            self.state = State.RUNNING
-            self.mailbox.gate = None
-            self.away_tries = 0
-            await self._serve(actor)
-        except Unavailable as error:
-            await self._away(error)
-            return True
-        except Exception as error:
-            await self._crashed(error)
-            return True
-        return await self._retire(actor)
+            if self.retiring:  # it is not to be: a next incarnation would not serve either
+                self._close(State.STOPPING, Gate.GONE, ActorStopped(self.path))
+            else:
+                self.state = State.RUNNING
+                self.mailbox.gate = None
+                self.away_tries = 0
+                await self._serve(actor)
+        except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - the supervisor
+            away = is_away(self._note(error))
+        else:
+            return await self._retire(actor)
+        await (self._away() if away else self._crashed())
+        return True
+
+    def _make(self) -> Actor[Any]:
+        kind = self.kind
+        actor = kind.make(self.key) if self._factory is None else self._factory()
+        actor._cell = self
+        actor.clock = kind.system.clock
+        actor.deadlines = self.deadlines
+        return actor
 
     async def _serve(self, actor: Actor[Any]) -> None:
         """Handle mail and signals until it is time to end."""
@@ -176,38 +206,25 @@ class Cell:
         flushes = type(actor).flush is not Actor.flush
         handled = 0  # since the last flush
         while not self.retiring:
-            if signals:
-                signal = signals.pop(0)
-                if isinstance(signal, Deadline):
-                    if await self._due(signal, receive):
-                        handled += 1
-                elif signal is Signal.STOP:
-                    break
-                elif signal is Signal.DRAIN:
-                    self.draining = True
-                else:
-                    raise CrashRequested
+            if signals and handled < BATCH:
+                handled += await self._heed(signals.pop(0), receive)
             elif mail and handled < BATCH:
-                depth = len(mail)
-                if depth > mailbox.high_water:
-                    mailbox.high_water = depth
                 item = mail.popleft()
                 handled += 1
                 self.processed += 1
                 self.busy_with = item
                 self.busy_since = perf_counter()
                 if type(item) is Question:
-                    await self._answer(item, receive)
+                    reply = await receive(item.message)
+                    if item.debtor is None:
+                        item.answer(reply)
                 else:
                     await receive(item)
             elif handled:
                 self.busy_with = None
                 if flushes:
-                    self.busy_since = perf_counter()
-                    self.busy_with = actor
-                    await actor.flush()
-                    self.busy_with = None
-                if handled >= BATCH:
+                    await self._flush(actor)
+                if handled >= BATCH or mail or signals:
                     await trio.lowlevel.checkpoint()
                 handled = 0
             elif self.draining and not self._owed:
@@ -217,56 +234,75 @@ class Cell:
                 await trio.lowlevel.wait_task_rescheduled(mailbox.unpark)
         self.busy_with = None
         if handled and flushes:
-            await actor.flush()
+            await self._flush(actor)
 
-    async def _due(self, deadline: Deadline, receive: Callable[[Any], Any]) -> bool:
-        """Handle a deadline's message, unless it was moved or cleared meanwhile."""
-        lateness = self.deadlines.take(deadline)
-        if lateness is None:
-            return False
-        self.latest = max(self.latest, lateness)
-        self.processed += 1
-        self.busy_with = deadline.message
+    async def _flush(self, actor: Actor[Any]) -> None:
+        self.busy_with = actor
         self.busy_since = perf_counter()
-        await receive(deadline.message)
-        return True
+        await actor.flush()
+        self.busy_with = None
 
-    async def _answer(self, question: Question, receive: Callable[[Any], Any]) -> None:
-        self._question = question
-        reply = await receive(question.message)
-        if not question.deferred:
-            question.answer(reply)
-        self._question = None
+    async def _heed(self, signal: object, receive: Callable[[Any], Any]) -> int:
+        """Act on a signal; how many messages of the actor that was: a due deadline is one."""
+        self.busy_with = None
+        if isinstance(signal, Deadline):
+            lateness = self.deadlines.take(signal)
+            if lateness is None:  # moved or cleared meanwhile
+                return 0
+            self.latest = max(self.latest, lateness)
+            self.processed += 1
+            self.busy_with = signal.message
+            self.busy_since = perf_counter()
+            await receive(signal.message)
+            return 1
+        if signal is Signal.STOP:
+            self.retiring = True
+        elif signal is Signal.DRAIN:
+            self.draining = True
+        else:
+            raise CrashRequested
+        return 0
 
     # endings
+
+    def _wanted(self) -> bool:
+        """Whether there should be an incarnation after one that failed: always, or only
+        for the mail once it was told to end."""
+        if self.retiring:
+            return self.kind.virtual and bool(self.mailbox.mail)
+        return not self.draining or bool(self.mailbox.mail)
 
     async def _retire(self, actor: Actor[Any]) -> bool:
         """An orderly end; True when mail came in the meantime for a next incarnation."""
         self.state = State.STOPPING
         self.deadlines.clear_all()
+        if not self.kind.virtual:
+            self._close(State.STOPPING, Gate.GONE, ActorStopped(self.path))
         try:
             await actor.stopping()
-        except Exception as error:
+        except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - the supervisor
             self._note(error)
-        self._refuse_owed(ActorStopped(self.path))
-        reborn = self.kind.virtual and bool(self.mailbox.mail)
-        if reborn:
-            self.retiring = False
-            self.state = State.STARTING
-        return reborn
+        self._drop_current(ActorStopped(self.path), "stopped")
+        if not self.mailbox.mail:
+            return False
+        self.state = State.STARTING
+        await trio.lowlevel.checkpoint()  # a chain of short lives must not hold the loop
+        return True
 
-    async def _crashed(self, error: Exception) -> None:
+    async def _crashed(self) -> None:
         """Tell the askers, count, and wait until the next start is due."""
-        self._note(error)
-        self.restarts += 1
         self._drop_current(ActorCrashed(self.path), "crashed")
+        if not self._wanted():
+            raise _Ended
+        self.restarts += 1
         if self._crashes is None:
             self._crashes = CrashHistory(self.kind.restart, self.kind.system.random)
         delay = self._crashes.crashed(trio.current_time())
         if delay is not None:
             self.state = State.RESTARTING
+            self.mailbox.gate = None
         elif self.kind.static:
-            raise ServiceFailed(self.path) from error
+            raise ServiceFailed(f"{self.path}: {self.last_error}")
         else:
             delay = self.kind.restart.quarantine
             self._crashes.forget()
@@ -276,11 +312,8 @@ class Cell:
         self.mailbox.gate = None
         self.state = State.STARTING
 
-    async def _away(self, error: Unavailable) -> None:
+    async def _away(self) -> None:
         """Something it needs is away: refuse mail at once, and try again before long."""
-        self.last_error = describe(error)
-        if self.away_tries == 0:
-            log.warning("%s waits: %s", self.path, self.last_error)
         self._drop_current(Unavailable(self.path), "away")
         self._close(State.AWAY, Gate.AWAY, Unavailable(self.path))
         first, longest = AWAY_RETRY
@@ -289,70 +322,67 @@ class Cell:
         await self._pause(delay * self.kind.system.random.uniform(0.5, 1.0))
 
     async def _pause(self, seconds: float) -> None:
-        """Wait before a restart, hearing only STOP and DRAIN."""
+        """Wait before the next start, hearing only STOP and DRAIN.
+
+        A cell that is to end does so now, unless mail waits that would be lost; to
+        drain it starts again at once.
+        """
+        if not self._wanted():
+            raise _Ended
         with trio.move_on_after(seconds):
             while True:
                 await self.mailbox.wait_for_signal()
-                if self.mailbox.signals.pop(0) in (Signal.STOP, Signal.DRAIN):
-                    raise _Stopped
+                signal = self.mailbox.signals.pop(0)
+                self.retiring |= signal is Signal.STOP
+                self.draining |= signal is Signal.DRAIN
+                if not self._wanted():
+                    raise _Ended
+                if signal is Signal.DRAIN:
+                    return
+
+    # settling
 
     def _close(self, state: State, gate: Gate, error: Exception) -> None:
         """Take no mail for now, and settle what is in the mailbox."""
         self.state = state
         self.mailbox.gate = gate
-        self._empty_mailbox(error, state.value)
-
-    def _bury(self) -> None:
-        """The end, also when cancelled: everything accepted is settled or counted."""
-        self.kind.forget(self)
-        self.mailbox.gate = Gate.GONE
-        self._drop_current(ActorStopped(self.path), "gone")
-        self._empty_mailbox(ActorStopped(self.path), "gone")
+        mail = self.mailbox.mail
+        while mail:
+            self._settle(mail.popleft(), error, state.value)
 
     def _drop_current(self, error: Exception, why: str) -> None:
         """Settle the message that was being handled and every answer that is owed."""
         self.deadlines.clear_all()
         item, self.busy_with = self.busy_with, None
-        question, self._question = self._question, None
-        if question is not None:
+        if item is not None and item is not self.actor:
+            self._settle(item, error, why)
+        owed, self._owed = self._owed, None
+        for question in owed or ():
             question.refuse(error)
-        elif item is not None and item is not self.actor:
-            self.kind.dead_letter(item, self.key, why)
-        self._refuse_owed(error)
         self.actor = None
 
-    def _refuse_owed(self, error: Exception) -> None:
-        for question in self._owed or ():
-            question.refuse(error)
-        self._owed = None
+    def _settle(self, item: object, error: Exception, why: str) -> None:
+        if isinstance(item, Question):
+            item.refuse(error)
+        else:
+            self.kind.dead_letter(item, self.key, why)
 
-    def _empty_mailbox(self, error: Exception, why: str) -> None:
-        mail = self.mailbox.mail
-        while mail:
-            item = mail.popleft()
-            if isinstance(item, Question):
-                item.refuse(error)
-            else:
-                self.kind.dead_letter(item, self.key, why)
+    def _bury(self) -> None:
+        """The end, also when cancelled: everything accepted is settled or counted."""
+        self.kind.forget(self)
+        gone = ActorStopped(self.path)
+        self._drop_current(gone, "gone")
+        self._close(State.STOPPING, Gate.GONE, gone)
 
-    def _note(self, error: Exception) -> None:
-        self.last_error = describe(error)
-        where = "".join(traceback.format_tb(error.__traceback__)[-6:])
-        log.error("%s crashed: %s\n%s", self.path, self.last_error, where)
-
-    @property
-    def path(self) -> str:
-        """Where it stands in the tree."""
-        return self.kind.path_of(self.key)
-
-
-def describe(error: BaseException) -> str:
-    """The type of an error and where it was raised.
-
-    Never its text: that may quote what people wrote, or a phone.
-    """
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}"
+    def _note(self, error: BaseException) -> Exception:
+        """Log a failure and return it. A cancellation within it is raised on."""
+        own, leaving = split(error)
+        if own is not None:
+            self.last_error = describe(own)
+            if not is_away(own):
+                log.error("%s crashed: %s\n%s", self.path, self.last_error, trace(own))
+            elif self.away_tries == 0:
+                log.warning("%s waits: %s", self.path, self.last_error)
+        if leaving is not None or own is None:
+            raise leaving or error
+        return own

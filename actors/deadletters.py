@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import trio
 
+from .faults import describe
+
 log = logging.getLogger("actors")
 
 LOG_EVERY = 10.0  # seconds between two log lines about one type
@@ -29,7 +31,7 @@ class DeadLetters:
         return self.counts.total()
 
     def watch(self, message_type: type, watcher: Callable[[object], None]) -> None:
-        """Call `watcher` with each dead letter of exactly this type. It must not raise."""
+        """Call `watcher` with each dead letter of exactly this type."""
         self._watchers[message_type] = watcher
 
     def add(self, message: object, to: str, why: str) -> None:
@@ -39,9 +41,11 @@ class DeadLetters:
         now = trio.current_time()
         if now - self._logged_at.get(name, -LOG_EVERY) >= LOG_EVERY:
             self._logged_at[name] = now
-            log.warning(
-                "dead letter %s to %s (%s), %d so far", name, to, why, self.counts[name]
-            )
+            log.warning("dead letter %s to %s (%s), %d so far", name, to, why, self.counts[name])
         watcher = self._watchers.get(type(message))
-        if watcher is not None:
+        if watcher is None:
+            return
+        try:
             watcher(message)
+        except Exception as error:  # noqa: BLE001 - it may be called amid the end of an actor
+            log.error("the watcher of dead %s raised: %s", name, describe(error))

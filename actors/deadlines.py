@@ -4,7 +4,8 @@ An actor sets deadlines by name; setting a name again moves it. One heap and one
 task serve the whole system: a deadline that is due goes into the signal lane of
 its actor, which handles its message like any other. A deadline fires at most once
 and never early; one that was moved or cleared in between does not fire, also when
-it was already in the lane. Deadlines die with the incarnation that set them: an
+it was already in the lane. Several that are due come in the order of their times,
+and ahead of the mail. Deadlines die with the incarnation that set them: an
 actor with durable ones sets them again from its row in ``started()``.
 """
 
@@ -40,8 +41,12 @@ class Deadline:
         self.alive = True
 
     def due(self) -> None:
-        """Its time has come: into the actor's lane."""
-        self.mailbox.signal(self)
+        """Its time has come: into the actor's lane, behind what was due before it."""
+        lane = self.mailbox.signals
+        place = len(lane)
+        while place and isinstance(before := lane[place - 1], Deadline) and before.at > self.at:
+            place -= 1
+        self.mailbox.signal(self, place)
 
 
 class Timers:
@@ -100,7 +105,10 @@ class Deadlines:
         self.clear(name)
         deadline = Deadline(name, self._clock.trio_time(at), at, message, self._mailbox)
         self._by_name[name] = deadline
-        self._timers.add(deadline)
+        if deadline.at <= trio.current_time():
+            deadline.due()  # at once means before the mail that waits
+        else:
+            self._timers.add(deadline)
 
     def after(self, name: str, seconds: float, message: object) -> None:
         """Have `message` handled `seconds` from now."""

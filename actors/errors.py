@@ -38,5 +38,10 @@ class Unavailable(ActorError):
     """
 
 
+class CrashRequested(Exception):
+    """An operator or a test asked for this crash."""
+
+
 class ServiceFailed(Exception):
-    """A static service kept crashing. Leaves the system, so that the process ends."""
+    """A static service kept crashing. Leaves `open_system` (in an exception group, as
+    everything that leaves a nursery), so that the process ends."""

@@ -54,9 +54,9 @@ class Mailbox:
             trio.lowlevel.reschedule(self.reader)
             self.reader = None
 
-    def signal(self, signal: object) -> None:
-        """Append to the runtime's lane; never refused."""
-        self.signals.append(signal)
+    def signal(self, signal: object, place: int | None = None) -> None:
+        """Put into the runtime's lane, at its end or a given place; never refused."""
+        self.signals.insert(len(self.signals) if place is None else place, signal)
         task = self.reader or self._signal_reader
         if task is not None:
             self.reader = self._signal_reader = None

@@ -1,6 +1,6 @@
 """Messages that want an answer, and the way the answer goes back."""
 
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 import trio
@@ -18,18 +18,24 @@ class Ask(msgspec.Struct, Generic[R], frozen=True):
     """
 
 
+class Debtor(Protocol):
+    """Who owes deferred answers, and hears when one is owed no longer."""
+
+    def settled(self, question: "Question") -> None: ...
+
+
 class Question:
     """One ask under way: a message in the mailbox and the task that waits for it.
 
     Settled exactly once: by an answer, by an error, or by the asker giving up.
     """
 
-    __slots__ = ("_error", "_task", "_value", "alive", "at", "deferred", "message")
+    __slots__ = ("_error", "_task", "_value", "alive", "at", "debtor", "message")
 
     def __init__(self, message: object, at: float) -> None:
         self.message = message
         self.at = at  # trio time at which the asker waits no longer
-        self.deferred = False
+        self.debtor: Debtor | None = None  # once its answer is deferred
         self.alive = True
         self._value: object = None
         self._error: Exception | None = None
@@ -56,6 +62,8 @@ class Question:
         if self._task is not None:
             trio.lowlevel.reschedule(self._task)
             self._task = None
+        if self.debtor is not None:
+            self.debtor.settled(self)
 
     async def wait(self) -> object:
         """The reply. Cancelling the wait gives the question up."""
@@ -69,26 +77,28 @@ class Question:
     def _give_up(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         self.alive = False
         self._task = None
+        if self.debtor is not None:
+            self.debtor.settled(self)
         return trio.lowlevel.Abort.SUCCEEDED
 
 
 class Later(Generic[R]):
-    """An answer that an actor owes. Dropped ones are refused when the actor ends."""
+    """An answer that an actor owes. What it still owes at its end is refused.
 
-    __slots__ = ("_owed", "_question")
+    Plain calls, allowed from any task; only the first counts.
+    """
 
-    def __init__(self, question: Question | None, owed: set[Question]) -> None:
+    __slots__ = ("_question",)
+
+    def __init__(self, question: Question | None) -> None:
         self._question = question
-        self._owed = owed
 
     def answer(self, value: R) -> None:
-        """Give the answer; only the first counts."""
+        """Give the answer. Does nothing when the asker has given up."""
         if self._question is not None:
-            self._owed.discard(self._question)
             self._question.answer(value)
 
     def refuse(self, error: Exception) -> None:
         """Let the asker's ``ask`` raise `error`."""
         if self._question is not None:
-            self._owed.discard(self._question)
             self._question.refuse(error)

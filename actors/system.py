@@ -21,6 +21,7 @@ from .cell import Cell, Signal
 from .clock import Clock
 from .deadletters import DeadLetters
 from .deadlines import Timers
+from .errors import ActorStopped
 from .mailbox import Gate, Mailbox
 from .refs import Ref
 from .restarts import Restart
@@ -66,11 +67,21 @@ class Kind(Generic[M]):
         return Ref(self, key)
 
     def spawn(self, key: Hashable, factory: Callable[[], Actor[M]]) -> Ref[M]:
-        """Start an actor of a kind that is not virtual. Its key must be free."""
+        """Start an actor of a kind that is not virtual. Its key must be free.
+
+        Raises `ActorStopped` once the kind drains.
+        """
+        if self.closed or self.system.closed:
+            raise ActorStopped(self.path_of(key))
         if key in self.cells:
             raise ValueError(f"{self.path_of(key)} is running")
         self._start(key, factory)
         return Ref(self, key)
+
+    def tell_running(self, key: Hashable, message: M) -> None:
+        """Tell an actor if it runs. For news that one which starts reads from its rows."""
+        if key in self.cells:
+            self.ref(key).tell(message)
 
     def path_of(self, key: Hashable) -> str:
         """``group/kind:key``, or ``group/kind`` for a static service."""
@@ -83,10 +94,14 @@ class Kind(Generic[M]):
         cell = self.cells.get(key)
         if cell is not None:
             return cell.mailbox
-        if self._factory is None or self.closed:
+        if self._factory is None or self.closed or self.system.closed:
             return self._gone
-        make = self._factory
-        return self._start(key, lambda: make(key)).mailbox
+        return self._start(key, None).mailbox
+
+    def make(self, key: Hashable) -> Actor[M]:
+        """A new incarnation of a virtual actor."""
+        assert self._factory is not None
+        return self._factory(key)
 
     def stop(self, key: Hashable) -> None:
         """See `Ref.stop`."""
@@ -102,7 +117,7 @@ class Kind(Generic[M]):
         """A message for `key` will not be handled."""
         self.system.dead_letters.add(message, self.path_of(key), why)
 
-    def _start(self, key: Hashable, factory: Callable[[], Actor[M]]) -> Cell:
+    def _start(self, key: Hashable, factory: Callable[[], Actor[M]] | None) -> Cell:
         cell = Cell(self, key, factory)
         self.cells[key] = cell
         self.system.run_cell(cell)
@@ -118,6 +133,8 @@ class ActorSystem:
         self.timers = Timers()
         self.dead_letters = DeadLetters()
         self.kinds: dict[str, Kind[Any]] = {}
+        self.closed = False
+        """Whether nothing can start any more."""
         self.messages_of_the_gone = 0
         self.restarts_of_the_gone = 0
         self._nursery = nursery
@@ -181,12 +198,13 @@ class ActorSystem:
         """
         cut_off: list[str] = []
         with trio.move_on_after(timeout) as scope:
-            for kind in reversed(self.kinds.values()):
+            for kind in reversed(list(self.kinds.values())):
                 kind.closed = True
                 for cell in kind.cells.values():
                     cell.mailbox.signal(Signal.DRAIN)
                 while kind.cells:
-                    self._emptied = trio.Event()
+                    if self._emptied.is_set():
+                        self._emptied = trio.Event()
                     await self._emptied.wait()
         if scope.cancelled_caught:
             cut_off = [cell.path for kind in self.kinds.values() for cell in kind.cells.values()]
@@ -234,9 +252,15 @@ class ActorSystem:
 async def open_system(
     *, clock: Clock | None = None, random: Random | None = None
 ) -> AsyncIterator[ActorSystem]:
-    """A running system; leaving the block cancels whatever still runs (drain before)."""
+    """A running system; leaving the block cancels whatever still runs (drain before).
+
+    Raises (in an exception group) `ServiceFailed` when a static service keeps crashing.
+    """
     async with trio.open_nursery() as nursery:
         system = ActorSystem(nursery, clock or Clock(), random or Random())
         nursery.start_soon(system.timers.run)
-        yield system
+        try:
+            yield system
+        finally:
+            system.closed = True
         nursery.cancel_scope.cancel()

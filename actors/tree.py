@@ -95,7 +95,7 @@ def _info(cell: Cell) -> dict[str, Any]:
     if cell.actor is not None and cell.state is State.RUNNING:
         try:
             facts |= cell.actor.info()
-        except Exception as error:  # a fact that cannot be told must not hide the tree
+        except Exception as error:  # noqa: BLE001 - a fact that fails must not hide the tree
             facts["info_error"] = type(error).__name__
     return facts
 

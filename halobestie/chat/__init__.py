@@ -1,0 +1,1 @@
+"""The timed conversation of one customer and one mitra."""

@@ -1,0 +1,198 @@
+"""What a session tells the apps. One struct a frame; `SessionFrames` says who gets it."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from halobestie.roster import PushMessage, Roster
+
+from .messages import (
+    Completion,
+    EndedBy,
+    Party,
+    Sent,
+    SessionView,
+    StoredMessage,
+    other,
+)
+from .store import SessionRow
+
+
+class Frame(msgspec.Struct, frozen=True, tag_field="type"):
+    """The base of what follows."""
+
+
+class MessageFrame(Frame, frozen=True, tag="message"):
+    """A chat message."""
+
+    session_id: UUID
+    id: UUID
+    seq: int
+    sender_type: Party
+    sender_id: UUID
+    content: str
+    client_message_id: str
+    created_at: datetime
+
+    def __repr__(self) -> str:
+        return f"MessageFrame(seq={self.seq})"
+
+
+class SentFrame(Frame, frozen=True, tag="message_status"):
+    """To the sender: the message is stored."""
+
+    session_id: UUID
+    client_message_id: str
+    id: UUID
+    seq: int
+    created_at: datetime
+    status: str = "sent"
+
+
+class ReceiptFrame(Frame, frozen=True, tag="message_status"):
+    """To the sender: the other has received or read everything up to a seq."""
+
+    session_id: UUID
+    status: str
+    up_to_seq: int
+
+
+class ErrorFrame(Frame, frozen=True, tag="error"):
+    """A frame could not be done."""
+
+    code: str
+    message: str
+    client_message_id: str | None = None
+    session_id: UUID | None = None
+
+
+class TypingFrame(Frame, frozen=True, tag="typing"):
+    session_id: UUID
+    is_typing: bool
+
+
+class TickFrame(Frame, frozen=True, tag="session_tick"):
+    session_id: UUID
+    remaining_seconds: int
+
+
+class WarningFrame(Frame, frozen=True, tag="session_warning"):
+    session_id: UUID
+    remaining_seconds: int
+
+
+class ExpiredFrame(Frame, frozen=True, tag="session_expired"):
+    session_id: UUID
+    decision_deadline: datetime
+
+
+class ClosingFrame(Frame, frozen=True, tag="session_closing"):
+    session_id: UUID
+    grace_deadline: datetime
+    ended_by: EndedBy
+
+
+class ClosingMessageFrame(Frame, frozen=True, tag="closing_message"):
+    session_id: UUID
+    sender_type: Party
+    content: str
+
+    def __repr__(self) -> str:
+        return f"ClosingMessageFrame(session_id={self.session_id})"
+
+
+class CompletedFrame(Frame, frozen=True, tag="session_completed"):
+    session_id: UUID
+    reason: Completion
+
+
+class StartedFrame(Frame, frozen=True, tag="session_started"):
+    session: SessionView
+
+
+class PairedFrame(Frame, frozen=True, tag="paired"):
+    payment_request_id: UUID
+    session: SessionView
+
+
+encode = msgspec.json.Encoder().encode
+
+
+def message_frame(message: StoredMessage) -> bytes:
+    """A stored message as it goes over sockets, live or again."""
+    return encode(
+        MessageFrame(
+            message.session_id,
+            message.id,
+            message.seq,
+            message.sender_type,
+            message.sender_id,
+            message.content,
+            message.client_message_id,
+            message.created_at,
+        )
+    )
+
+
+class SessionFrames:
+    """Delivers a session's frames to the sockets of its two parties."""
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+
+    def to(self, user_id: UUID, frame: Frame) -> int:
+        """To every socket of one person; how many there were."""
+        return self._roster.deliver(user_id, encode(frame))
+
+    def to_both(self, row: SessionRow, frame: Frame) -> None:
+        """To every socket of both."""
+        encoded = encode(frame)
+        self._roster.deliver(row.customer_id, encoded)
+        self._roster.deliver(row.mitra_id, encoded)
+
+    def message(self, row: SessionRow, message: StoredMessage, origin: UUID | None) -> None:
+        """A new message: to the other party, and to the sender's other sockets."""
+        push = PushMessage(row.id, message.seq, message_frame(message))
+        self._roster.deliver_message(user_of(row, other(message.sender_type)), push)
+        self._roster.deliver_message(message.sender_id, push, but=origin)
+
+    def sent(
+        self, row: SessionRow, user_id: UUID, client_message_id: str, sent: Sent, origin: UUID
+    ) -> None:
+        """The acknowledgement, to the socket that sent."""
+        frame = SentFrame(row.id, client_message_id, sent.id, sent.seq, sent.created_at)
+        self._roster.answer(user_id, origin, encode(frame))
+
+    def refused(
+        self,
+        session_id: UUID,
+        user_id: UUID,
+        client_message_id: str | None,
+        code: str,
+        origin: UUID,
+    ) -> None:
+        """Why a message was not stored, to the socket that sent it."""
+        text = REFUSALS.get(code, code)
+        frame = ErrorFrame(code, text, client_message_id, session_id)
+        self._roster.answer(user_id, origin, encode(frame))
+
+
+REFUSALS = {
+    "not_found": "There is no such session.",
+    "session_not_active": "The session is not active.",
+    "unavailable": "It could not be stored: send it again.",
+    "overloaded": "Too much at once: send it again.",
+}
+
+
+def user_of(row: SessionRow, party: Party) -> UUID:
+    """Who a party is."""
+    return row.customer_id if party == "customer" else row.mitra_id
+
+
+def party_of(row: SessionRow, user_id: UUID) -> Party | None:
+    """Which party someone is, if any."""
+    if user_id == row.customer_id:
+        return "customer"
+    return "mitra" if user_id == row.mitra_id else None

@@ -1,0 +1,1 @@
+"""The search for a mitra that one confirmed payment pays for."""
