@@ -33,7 +33,7 @@ def token_is_right(given: str | None, expected: str) -> bool:
     return hmac.compare_digest((given or "").encode(), expected.encode()) and expected != ""
 
 
-def heard(callback: InvoiceCallback, known_invoice: str | None = None) -> ProviderSays | None:
+def heard(callback: InvoiceCallback) -> ProviderSays | None:
     """What a callback says; None for one that is about nothing of ours (a dashboard's test).
     Raises NoAmount for a payment that does not say how much.
     """
@@ -42,7 +42,7 @@ def heard(callback: InvoiceCallback, known_invoice: str | None = None) -> Provid
     except ValueError:
         return None
     invoice = Invoice(
-        id=callback.id or known_invoice or f"external:{payment_id}",
+        id=callback.id or f"external:{payment_id}",
         external_id=str(payment_id),
         status=callback.status.upper(),
         amounts=tuple(one for one in (callback.paid_amount, callback.amount) if one is not None),

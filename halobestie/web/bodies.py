@@ -22,7 +22,7 @@ _INT64 = range(-(2**63), 2**63)
 _WHERE = re.compile(r" - at `\$(?P<path>.*)`$")
 _MISSING = re.compile(r"required field `(?P<name>[^`]*)`")
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 
 # A moment in a body: RFC 3339 with an offset.
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
