@@ -25,12 +25,12 @@ from halobestie.settings import read_settings
 ANSWER_WITHIN = 5.0  # seconds
 
 _COLOURS = {
-    "running": "green",
-    "idle": "green",
     "starting": "yellow",
+    "running": "green",
     "restarting": "yellow",
-    "stopping": "yellow",
+    "away": "magenta",
     "quarantined": "bold red",
+    "stopping": "yellow",
 }
 
 

@@ -5,6 +5,7 @@ made from a migrated template. An error in the log fails the test that did not c
 """
 
 import logging
+import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -88,11 +89,15 @@ def expected_errors() -> Iterator[ErrorLog]:
     errors.check()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def server_folder() -> Iterator[Path]:
-    """Where the run's embedded servers live."""
+    """Where the run's servers and their sockets live; killed ones leave nothing outside it."""
     with tempfile.TemporaryDirectory(prefix="halobestie-test-") as folder:
+        before = tempfile.tempdir
+        tempfile.tempdir = os.environ["TMPDIR"] = folder
         yield Path(folder)
+        tempfile.tempdir = before
+        del os.environ["TMPDIR"]
 
 
 def _running(server: ServerT) -> Iterator[ServerT]:

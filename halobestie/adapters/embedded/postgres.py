@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from halobestie.adapters.embedded.server import (
     wheel_folder,
 )
 
+DRAFT = "postgres.new-"
 LINGER = 15.0  # seconds that the last owner's server may take to end
 
 # A small server on a developer's machine: modest memory, no replication, no parallel plans.
@@ -58,9 +60,11 @@ class EmbeddedPostgres(EmbeddedServer):
         self._set_long_log_aside()
         if self._data.exists():
             return
-        draft = self._data.with_suffix(".new")
-        shutil.rmtree(draft, ignore_errors=True)  # an initdb that was killed
-        self._make_data_folder(draft)
+        for half in self._data_dir.glob(f"{DRAFT}*"):
+            shutil.rmtree(half, ignore_errors=True)  # of a first start that was killed
+        # A new name each time: a killed start's initdb may still be tidying up its own.
+        draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=self._data_dir))
+        self._give(draft)
         command = [
             str(self._programs / "initdb"),
             f"--pgdata={draft}",
@@ -80,7 +84,7 @@ class EmbeddedPostgres(EmbeddedServer):
                 await end(initdb)
         if code != 0:
             raise EmbeddedError(f"initdb ended with {code}, see {self._log_path}")
-        draft.rename(self._data)  # only a whole cluster ever has the real name
+        os.rename(draft, self._data)  # only a whole cluster ever has the real name
 
     async def _clear_way(self) -> None:
         """Outwait the last server on this data, and remove the pid file of a killed one.

@@ -4,7 +4,6 @@ import hashlib
 import os
 import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 from abc import ABC, abstractmethod
@@ -71,8 +70,8 @@ class EmbeddedServer(ABC):
 
         EmbeddedError when it cannot start the first time; later deaths are mended.
         """
+        await self.start()
         try:
-            await self.start()
             task_status.started()
             await self._watch()
         finally:
@@ -81,6 +80,14 @@ class EmbeddedServer(ABC):
 
     async def start(self) -> None:
         """Own the data directory and start the server. Pair it with `stop`."""
+        try:
+            await self._start()
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await self.stop()
+            raise
+
+    async def _start(self) -> None:
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True)
             self._lock = OwnerLock(self._data_dir / f"{self.name}.lock")
@@ -151,7 +158,7 @@ class EmbeddedServer(ABC):
                 death_signal=self._death_signal,
                 user=self._user,
                 output=output,
-                reach=(self._data, Path(command[0])),
+                reach=(self._data, self._sockets / "socket", Path(command[0])),
             )
 
     def _make_socket_folder(self) -> None:
@@ -161,10 +168,6 @@ class EmbeddedServer(ABC):
         shutil.rmtree(self._sockets, ignore_errors=True)  # of an owner that was killed
         self._sockets.mkdir(mode=0o700)  # fails if a stranger took the name and keeps it
         self._give(self._sockets)
-
-    def _make_data_folder(self, path: Path) -> None:
-        path.mkdir(mode=stat.S_IRWXU, exist_ok=True)
-        self._give(path)
 
     def _give(self, path: Path) -> None:
         if self._user is not None:

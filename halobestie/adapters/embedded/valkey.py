@@ -30,7 +30,8 @@ class EmbeddedValkey(EmbeddedServer):
 
     async def _prepare(self) -> None:
         self._set_long_log_aside()
-        self._make_data_folder(self._data)
+        self._data.mkdir(mode=0o700, exist_ok=True)
+        self._give(self._data)
 
     async def _clear_way(self) -> None:
         await trio.lowlevel.checkpoint()  # it replaces the socket of a killed one by itself
