@@ -6,19 +6,15 @@ before still unread, and closes with 1000 when the handler raised. This one call
 handler, and closes with 1000 when it returned, with 1011 when it raised.
 """
 
+from inspect import isawaitable
 from typing import Any, cast
 
-import structlog
 import trio
-from quart.wrappers import Response
 from quart_trio import QuartTrio
 from quart_trio.asgi import TrioASGIWebsocketConnection
 
 from .frames import INTERNAL_ERROR
 from .handshake import wire_of
-
-_log = structlog.get_logger()
-
 
 class _Inbox:
     """Quart's `websocket.receive()`: the wire, message by message, then trio.EndOfChannel."""
@@ -83,7 +79,9 @@ class SocketHandling(TrioASGIWebsocketConnection):
                 "headers": headers,
             }
         )
-        body = await response.get_data(as_text=False) if isinstance(response, Response) else b""
+        body = response.get_data()  # Quart's is awaited, that of an HTTPException is not
+        if isawaitable(body):
+            body = await body
         await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
 
 

@@ -9,6 +9,7 @@ says that the kernel has it, no more.
 """
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Protocol
 
 import trio
@@ -236,8 +237,13 @@ class Wire:
         return not self._closing and not self._over
 
     def silent_for(self, now: float) -> float:
-        """Seconds since the peer sent anything. Input that waits for a busy handler counts
-        as just heard: then it is we who are silent."""
-        if not self._reading and self._transport.peek():
-            self.heard = now
+        """Seconds since the peer sent anything, for ever if it has gone unnoticed because
+        nobody reads. Input that waits for a busy handler counts as just heard: then it is
+        we who are silent."""
+        if not self._reading:
+            waiting = self._transport.peek()
+            if waiting is None:
+                return inf
+            if waiting:
+                self.heard = now
         return now - self.heard
