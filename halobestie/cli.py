@@ -82,6 +82,12 @@ def _demo(arguments: Sequence[str]) -> int:
     return demo.main(arguments)
 
 
+def _fake_xendit(arguments: Sequence[str]) -> int:
+    from halobestie.demo import fake_xendit
+
+    return fake_xendit.main(arguments)
+
+
 def _refusal(error: BaseException) -> str | None:
     """The one line of an error that an operator can do something about; else None."""
     from halobestie.adapters.embedded import EmbeddedError
@@ -102,5 +108,6 @@ COMMANDS: dict[str, tuple[str, Command]] = {
     "demo": ("drive a server with customers and besties, and check every message", _demo),
     "actors": ("print the live actor tree of the running server", _actors),
     "migrate": ("bring the database's schema forward, and end", _migrate),
+    "fake-xendit": ("a pretend payment provider with a page to pay on", _fake_xendit),
     "bench": ("run the measurements of tests/bench; what follows goes to pytest", _bench),
 }

@@ -58,12 +58,15 @@ class _Refused(ProviderUnavailable):
 class XenditGateway:
     """See `payments.gateway.Gateway`. One per node; close it at the end."""
 
-    def __init__(self, base_url: str, secret_key: str) -> None:
+    def __init__(
+        self, base_url: str, secret_key: str, *, call_timeout: float = CALL_TIMEOUT
+    ) -> None:
+        self._call_timeout = call_timeout
         # Proxies of the environment must not see the key.
         self._http = httpx.AsyncClient(
             base_url=base_url,
             auth=httpx.BasicAuth(secret_key, ""),
-            timeout=CALL_TIMEOUT,
+            timeout=call_timeout,
             trust_env=False,
         )
 
@@ -133,7 +136,7 @@ class XenditGateway:
         """The body of a 2xx answer. 429 is waited out once, if it is soon over."""
         for last_try in (False, True):
             try:
-                with trio.fail_after(CALL_TIMEOUT):
+                with trio.fail_after(self._call_timeout):
                     answer = await self._http.request(method, path, **how)
             except (httpx.HTTPError, httpx.InvalidURL, trio.TooSlowError) as error:
                 raise _Unclear(type(error).__name__) from error
