@@ -90,6 +90,7 @@ def _fake_xendit(arguments: Sequence[str]) -> int:
 
 def _refusal(error: BaseException) -> str | None:
     """The one line of an error that an operator can do something about; else None."""
+    from actors import Unavailable
     from halobestie.adapters.embedded import EmbeddedError
     from halobestie.adapters.migrations import MigrationError
     from halobestie.adapters.queries import QueryError
@@ -98,7 +99,7 @@ def _refusal(error: BaseException) -> str | None:
     if isinstance(error, BaseExceptionGroup):
         reasons = [_refusal(each) for each in error.exceptions]
         return None if None in reasons else reasons[0]
-    refusals = (SettingsError, EmbeddedError, MigrationError, QueryError)
+    refusals = (SettingsError, EmbeddedError, MigrationError, QueryError, Unavailable)
     return str(error) if isinstance(error, refusals) else None
 
 

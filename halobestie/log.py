@@ -27,6 +27,7 @@ _SECRET_KEY = re.compile(
 )
 _USER_DATA = re.compile(
     r"(?P<detail>^DETAIL:).*$"  # PostgreSQL: "Key (phone)=(+62…) already exists."
+    r"|(?P<argument>invalid input for query argument \$\d+:).*$"  # asyncpg repeats the value
     r"|\+?\b(?:62|0)8\d{7,12}\b"  # Indonesian mobile numbers
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]+"  # JSON web tokens
     r"|(?P<url>\b[a-z][a-z0-9+.-]*://)[^\s/@]+@",  # user:password@ in a URL
@@ -125,8 +126,7 @@ def _without_user_data(event: EventDict, key: str) -> EventDict:
 
 
 def _blank(found: re.Match[str]) -> str:
-    if found["detail"]:
-        return f"{found['detail']} {REDACTED}"
     if found["url"]:
         return f"{found['url']}{REDACTED}@"
-    return REDACTED
+    kept = found["detail"] or found["argument"]
+    return f"{kept} {REDACTED}" if kept else REDACTED

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import asyncpg
 import structlog
 
+from actors import Unavailable
 from halobestie.adapters.bridge import Bridge
+from halobestie.adapters.postgres import AWAY
 from halobestie.adapters.queries import SQL_FOLDER
 
 MIGRATIONS = SQL_FOLDER / "migrations"
@@ -63,10 +65,13 @@ def read_migrations(folder: Path = MIGRATIONS) -> list[Migration]:
 async def migrate(bridge: Bridge, url: str, folder: Path = MIGRATIONS) -> list[str]:
     """Run what has not run yet; the names of the files that ran now.
 
-    MigrationError when a file fails or was changed after it ran. OSError and asyncpg's
-    errors when the database cannot be reached.
+    MigrationError when a file fails or was changed after it ran; Unavailable when the
+    database is away or goes away meanwhile: what had not committed then did not run.
     """
-    return await bridge.cross(_migrate(url, read_migrations(folder)))
+    try:
+        return await bridge.cross(_migrate(url, read_migrations(folder)))
+    except (*AWAY, asyncpg.InterfaceError) as error:
+        raise Unavailable(f"PostgreSQL cannot be reached: {type(error).__name__}") from error
 
 
 async def _migrate(url: str, migrations: list[Migration]) -> list[str]:
@@ -98,6 +103,8 @@ async def _apply(connection: Any, migration: Migration, done: dict[int, str]) ->
                 migration.name,
                 migration.checksum,
             )
+    except AWAY:
+        raise
     except asyncpg.PostgresError as error:
         raise MigrationError(f"{migration.name}: {error}") from error
     done[migration.number] = migration.checksum

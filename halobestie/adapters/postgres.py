@@ -63,7 +63,7 @@ _SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "10000",  # ms; a frozen node lets go of its locks
 }
 
-_AWAY = (
+AWAY = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
@@ -158,7 +158,7 @@ class Database(_Runner):
         self._url = url
 
     async def prepare_all(self) -> None:
-        """Let PostgreSQL check every statement of sql/queries; QueryError names a bad one."""
+        """Let PostgreSQL check every statement of sql/queries; QueryError names the bad ones."""
         await self._bridge.cross(self._prepare_all())
 
     @asynccontextmanager
@@ -178,12 +178,15 @@ class Database(_Runner):
         }
 
     async def _prepare_all(self) -> None:
+        refused = []
         async with self._pool.acquire() as connection:
             for query in all_queries():
                 try:
                     await connection.prepare(query.sql)
                 except asyncpg.PostgresError as error:
-                    raise QueryError(f"sql/queries, {query.name}: {error}") from error
+                    refused.append(f"{query.name}: {str(error).splitlines()[0]}")
+        if refused:
+            raise QueryError(f"sql/queries: {'; '.join(refused)}")
 
     async def _borrow(self) -> Any:
         return await self._pool.acquire()
@@ -191,7 +194,7 @@ class Database(_Runner):
     async def _give_back(self, connection: Any) -> None:
         try:
             await self._pool.release(connection, timeout=RELEASE_WITHIN)
-        except (*_AWAY, asyncpg.InterfaceError):
+        except (*AWAY, asyncpg.InterfaceError):
             pass  # the pool has terminated it, and makes another
 
 
@@ -240,25 +243,30 @@ async def open_database(
 
 
 async def _open_pool(url: str, connections: int) -> Any:
+    pool = await asyncpg.create_pool(
+        url,
+        min_size=0,  # more, and asyncpg keeps trying in the background, and logs it
+        max_size=connections,
+        max_inactive_connection_lifetime=0,
+        reset=_no_reset,
+        init=_set_up,
+        **_connect_options(),
+    )
     try:
-        return await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=connections,
-            max_inactive_connection_lifetime=0,
-            reset=_no_reset,
-            init=_set_up,
-            **_connect_options(),
-        )
-    except _AWAY as error:
-        raise Unavailable(f"PostgreSQL cannot be reached: {type(error).__name__}") from error
+        async with pool.acquire():
+            return pool
+    except BaseException as error:
+        pool.terminate()
+        if isinstance(error, AWAY):
+            raise Unavailable(f"PostgreSQL cannot be reached: {type(error).__name__}") from error
+        raise
 
 
 async def _close_pool(pool: Any) -> None:
     try:
         async with asyncio.timeout(CLOSE_WITHIN):
             await pool.close()
-    except (*_AWAY, asyncpg.InterfaceError):
+    except (*AWAY, asyncpg.InterfaceError):
         pool.terminate()
 
 
@@ -310,7 +318,7 @@ async def _roll_back(connection: Any) -> None:
     try:
         if connection.is_in_transaction() or connection._protocol._is_cancelling():
             await connection.execute("ROLLBACK", timeout=RELEASE_WITHIN)
-    except (*_AWAY, asyncpg.InterfaceError):
+    except (*AWAY, asyncpg.InterfaceError):
         connection.terminate()
 
 
@@ -319,7 +327,7 @@ def _means_away(error: Exception, connection: Any) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         # One class for "the connection is closed" and for wrong arguments.
         return connection is None or _is_closed(connection)
-    return isinstance(error, _AWAY)
+    return isinstance(error, AWAY)
 
 
 def _is_closed(connection: Any) -> bool:
