@@ -16,6 +16,7 @@ from quart_trio.asgi import TrioASGIWebsocketConnection
 from .frames import INTERNAL_ERROR
 from .handshake import wire_of
 
+
 class _Inbox:
     """Quart's `websocket.receive()`: the wire, message by message, then trio.EndOfChannel."""
 

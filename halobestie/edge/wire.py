@@ -166,7 +166,11 @@ class Wire:
         if self._closing or self._over:
             raise trio.BrokenResourceError("the wire is closed")
         self._counters.frames_out += len(frames)
-        await self._transport.send(encode_texts(frames))
+        try:
+            await self._transport.send(encode_texts(frames))
+        except trio.BrokenResourceError:
+            self._owner.peer_gone()
+            raise
 
     def send_nowait(self, frames: Sequence[bytes]) -> bool:
         """As `send` without waiting: False, and nothing sent, if earlier bytes still wait."""
@@ -197,7 +201,7 @@ class Wire:
         try:
             self._transport.try_send(frame)
         except trio.BrokenResourceError:
-            pass  # the reader sees it too
+            self._owner.peer_gone()  # the reader sees it too, if one reads
 
     # -- ending
 

@@ -31,7 +31,7 @@ LIMITS = Limits(
     grace_seconds=0.5,
     linger_seconds=0.3,
     close_seconds=0.5,
-    ping_seconds=20.0,
+    ping_seconds=1.0,
 )
 DRAIN_SECONDS = 1.5
 
@@ -78,7 +78,22 @@ def make_app(state: State) -> QuartTrio:
         return {"heard": state.heard, "ended": state.ended}
 
     _sockets(app, state)
+    app.asgi_app = without_receive(app.asgi_app)  # type: ignore[method-assign]
     return app
+
+
+def without_receive(app: Any) -> Any:
+    """/raw: an ASGI app that answers and never asks for the body."""
+
+    async def raw(scope: Any, receive: Any, send: Any) -> None:
+        if scope.get("path") != "/raw":
+            await app(scope, receive, send)
+            return
+        headers = [(b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    return raw
 
 
 def _sockets(app: QuartTrio, state: State) -> None:
