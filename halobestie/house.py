@@ -2,13 +2,23 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from actors import Clock
+from actors import ActorSystem, Clock, Kind
+from halobestie.accounts.service import Accounts
+from halobestie.chat.messages import SessionMessage
+from halobestie.chat.store import Transcripts
+from halobestie.health import Health
 from halobestie.knobs.keeper import KnobBoard
-from halobestie.pairing.messages import PairingView
+from halobestie.pairing.messages import PairingMessage, PairingView
+from halobestie.pairing.store import PairingStore
 from halobestie.payments.operators import MoneyDesk
 from halobestie.payments.service import Payments
+from halobestie.presence.board import Board
+from halobestie.presence.messages import CustomerMessage, MitraMessage
+from halobestie.roster import Roster
 from halobestie.settings import Settings
 
 
@@ -18,8 +28,29 @@ class House:
 
     settings: Settings
     clock: Clock
+    started_at: datetime
+    health: Health
+    statistics: dict[str, Callable[[], Any]]
+    """Every long-lived thing's own figures, by name."""
+
+    # what holds no state of its own
+    accounts: Accounts
     knobs: KnobBoard
     payments: Payments
     money: MoneyDesk
+    pairing_store: PairingStore
+    transcripts: Transcripts
     pairing_views: Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, PairingView]]]
     """The latest search of each of these payments; those without one are left out."""
+
+    # who is here
+    roster: Roster
+    board: Board
+
+    # the actors
+    system: ActorSystem
+    mitras: Kind[MitraMessage]
+    customers: Kind[CustomerMessage]
+    pairings: Kind[PairingMessage]
+    sessions: Kind[SessionMessage]
+    sockets: Kind[Any]

@@ -5,11 +5,14 @@ by whoever has a frame for a person. Delivery is at most once, in order for each
 socket; a socket whose queue is full is ended, and has what it missed by resuming.
 """
 
+from collections.abc import Collection
 from uuid import UUID
 
 import msgspec
 
 from actors import MailboxFull, Ref
+
+SIGNED_OUT = 4403
 
 
 class Push(msgspec.Struct, frozen=True):
@@ -107,11 +110,11 @@ class Roster:
             if entry.user_type == user_type:
                 self._tell(entry.ref, push)
 
-    def close(self, auth_session_id: UUID | None, user_id: UUID | None, code: int) -> None:
-        """Close the sockets of an auth session, or of a person."""
+    def sign_out(self, auth_session_ids: Collection[UUID]) -> None:
+        """Close the sockets of auth sessions that were revoked."""
         for entry in self.everyone():
-            if entry.auth_session_id == auth_session_id or entry.user_id == user_id:
-                self._tell(entry.ref, CloseSocket(code, "signed out"))
+            if entry.auth_session_id in auth_session_ids:
+                self._tell(entry.ref, CloseSocket(SIGNED_OUT, "signed out"))
 
     @staticmethod
     def _tell(ref: Ref[SocketMessage], message: SocketMessage) -> None:

@@ -58,7 +58,7 @@ class ReceiptFrame(Frame, frozen=True, tag="message_status"):
     up_to_seq: int
 
 
-class ErrorFrame(Frame, frozen=True, tag="error"):
+class ErrorFrame(Frame, frozen=True, tag="error", omit_defaults=True):
     """A frame could not be done."""
 
     code: str
@@ -166,7 +166,7 @@ class SessionFrames:
 
     def refused(
         self,
-        session_id: UUID,
+        session_id: UUID | None,
         user_id: UUID,
         client_message_id: str | None,
         code: str,

@@ -74,6 +74,8 @@ class SessionView(Struct, frozen=True, kw_only=True):
     unread_count: int
     peer_delivered_seq: int
     peer_read_seq: int
+    own_delivered_seq: int
+    own_read_seq: int
     payment_request_id: UUID
     closing_messages: tuple[ClosingMessage, ...]
 
@@ -140,6 +142,7 @@ class Receipt(Ask[Refusal | None], frozen=True):
     user_id: UUID
     delivered_up_to: int = 0
     read_up_to: int = 0
+    socket_id: UUID | None = None
 
 
 class Typing(Struct, frozen=True):
@@ -147,6 +150,7 @@ class Typing(Struct, frozen=True):
 
     user_id: UUID
     is_typing: bool
+    socket_id: UUID
 
 
 class End(Ask[SessionView | Refusal], frozen=True):
@@ -165,7 +169,7 @@ class LeaveClosing(Ask[SessionView | Refusal], frozen=True):
         return "LeaveClosing(…)"
 
 
-class CloseAccount(Struct, frozen=True):
+class CloseAccount(Ask[None], frozen=True):
     """The customer's account is closed, or blocked: the session is to close."""
 
 

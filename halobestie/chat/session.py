@@ -54,6 +54,7 @@ from .messages import (
     Party,
     Receipt,
     Refusal,
+    Refused,
     SendMessage,
     Sent,
     SessionMessage,
@@ -114,18 +115,18 @@ class ChatSession(Actor[SessionMessage]):
     async def receive(self, message: SessionMessage) -> SessionView | Refusal | Sent | None:
         if not self._exists:
             self.stop()
-            if isinstance(message, SendMessage) and message.socket_id is not None:
-                self._refuse(message, "not_found")
+            if isinstance(message, SendMessage | Receipt | Typing):
+                return self._refuse(message, "not_found")
             return NOT_FOUND
         match message:
             case SendMessage():
                 return await self._send(message)
             case Committed():
                 self._committed(message)
-            case Receipt(user_id, delivered, read):
-                return self._receipt(user_id, delivered, read)
-            case Typing(user_id, is_typing):
-                self._typing(user_id, is_typing)
+            case Receipt():
+                return self._receipt(message)
+            case Typing():
+                return self._typing(message)
             case Look(user_id):
                 party = party_of(self._row, user_id)
                 return NOT_FOUND if party is None else self._view(party)
@@ -195,12 +196,15 @@ class ChatSession(Actor[SessionMessage]):
         self._hand_over(Write(self._id, self._row.epoch, stored, letters.hand_over()))
         return None
 
-    def _refuse(self, message: SendMessage, code: str) -> Refusal:
+    def _refuse(self, message: SendMessage | Receipt | Typing, code: Refused) -> Refusal:
         if message.socket_id is not None:
-            self._frames.refused(
-                self._id, message.user_id, message.client_message_id, code, message.socket_id
+            client_message_id = (
+                message.client_message_id if isinstance(message, SendMessage) else None
             )
-        return Refusal(code)  # type: ignore[arg-type]  # callers pass a code of Refused
+            self._frames.refused(
+                self._id, message.user_id, client_message_id, code, message.socket_id
+            )
+        return Refusal(code)
 
     def _hand_over(self, write: Write) -> None:
         try:
@@ -254,21 +258,24 @@ class ChatSession(Actor[SessionMessage]):
                     )
         raise Unavailable("the journal did not commit")
 
-    def _receipt(self, user_id: UUID, delivered: int, read: int) -> Refusal | None:
-        party = party_of(self._row, user_id)
+    def _receipt(self, receipt: Receipt) -> Refusal | None:
+        party = party_of(self._row, receipt.user_id)
         if party is None:
-            return NOT_FOUND
+            return self._refuse(receipt, "not_found")
         letters = self._letters
-        letters.receive(party, delivered, read)
+        letters.receive(party, receipt.delivered_up_to, receipt.read_up_to)
         if letters.owes_receipts and not letters.is_writing:
             self._hand_over(Write(self._id, self._row.epoch, None, letters.hand_over()))
         return None
 
-    def _typing(self, user_id: UUID, is_typing: bool) -> None:
-        party = party_of(self._row, user_id)
-        if party is not None and self._row.status == "active":
+    def _typing(self, typing: Typing) -> Refusal | None:
+        party = party_of(self._row, typing.user_id)
+        if party is None:
+            return self._refuse(typing, "not_found")
+        if self._row.status == "active":
             peer = user_of(self._row, other(party))
-            self._frames.to(peer, TypingFrame(self._id, is_typing))
+            self._frames.to(peer, TypingFrame(self._id, typing.is_typing))
+        return None
 
     # the clock
 

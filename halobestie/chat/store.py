@@ -193,10 +193,10 @@ class Transcripts:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def is_party(self, session_id: UUID, user_id: UUID) -> bool:
-        """Whether the user is one of the two."""
+    async def parties(self, session_id: UUID) -> tuple[UUID, UUID] | None:
+        """The customer and the mitra of a session."""
         row = await self._db.run(sql.party_of_session, id=session_id)
-        return row is not None and user_id in (row["customer_id"], row["mitra_id"])
+        return None if row is None else (row["customer_id"], row["mitra_id"])
 
     async def after(
         self, session_id: UUID, after_seq: int, limit: int, before_seq: int | None = None
@@ -228,10 +228,31 @@ class Transcripts:
         found: UUID | None = await self._db.run(sql.active_of_customer, customer_id=customer_id)
         return found
 
+    async def unfinished_of_customer(self, customer_id: UUID) -> list[UUID]:
+        """A customer's sessions that are not completed."""
+        rows = await self._db.run(sql.unfinished_of_customer, customer_id=customer_id)
+        return [row["id"] for row in rows]
+
     async def unfinished_of_mitra(self, mitra_id: UUID) -> list[UUID]:
         """A mitra's sessions that are not completed."""
         rows = await self._db.run(sql.unfinished_of_mitra, mitra_id=mitra_id)
         return [row["id"] for row in rows]
+
+
+class CustomerSessions:
+    """What a purchase must know of chat (see the ports of payments)."""
+
+    async def running(self, conn: Any, customer_id: UUID) -> UUID | None:
+        """The customer's session whose time runs, or waits for a decision."""
+        found: UUID | None = await sql.running_of_customer(conn, customer_id=customer_id)
+        return found
+
+    async def can_be_extended(self, conn: Any, session_id: UUID, customer_id: UUID) -> bool | None:
+        """Whether it may get more time; None if it is not this customer's."""
+        found: bool | None = await sql.extendable(
+            conn, session_id=session_id, customer_id=customer_id
+        )
+        return found
 
 
 def _message(session_id: UUID, row: Any) -> StoredMessage:

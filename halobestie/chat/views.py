@@ -3,7 +3,7 @@
 from halobestie.pairing.messages import HIDDEN_NAME
 
 from .letters import Letters
-from .messages import Bestie, ClosingMessage, Party, Person, SessionView
+from .messages import Bestie, ClosingMessage, Party, Person, SessionView, other
 from .store import SessionRow
 
 
@@ -20,6 +20,7 @@ def view(
     """The contract's SESSION for `party`."""
     hidden = party == "mitra" and not mitra_sees_name
     delivered, read = letters.peer_has(party)
+    own_delivered, own_read = letters.peer_has(other(party))
     return SessionView(
         id=row.id,
         status=row.status,
@@ -37,6 +38,8 @@ def view(
         unread_count=letters.unread(party),
         peer_delivered_seq=delivered,
         peer_read_seq=read,
+        own_delivered_seq=own_delivered,
+        own_read_seq=own_read,
         payment_request_id=row.payment_request_id,
         closing_messages=closing,
     )

@@ -17,7 +17,7 @@ from .statistics import Counters
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Any], Awaitable[None]]
-App = Callable[[Any, Receive, Send], Awaitable[None]]
+App = Callable[..., Awaitable[None]]  # (scope, receive, send), as ASGI has it
 
 _log = structlog.get_logger()
 _LAST = frozenset({"http.disconnect", "websocket.disconnect"})

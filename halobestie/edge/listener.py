@@ -77,7 +77,7 @@ class Listener:
         self, *, task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Accept and serve until closed. Raises OSError if the address cannot be had."""
-        lifespan = Lifespan(ASGIWrapper(self.app), self.config, {})  # type: ignore[arg-type]
+        lifespan = Lifespan(ASGIWrapper(self.app), self.config, {})
         async with trio.open_nursery() as around:
             await around.start(lifespan.handle_lifespan)
             await lifespan.wait_for_startup()

@@ -286,10 +286,14 @@ class PairingStore:
 
     # what handlers and the node ask
 
-    async def view(self, pairing_id: UUID) -> PairingView | None:
-        """A search as clients see it."""
-        row = await self._db.run(sql.view_pairing, id=pairing_id)
-        return None if row is None else msgspec.convert(dict(row), PairingView)
+    async def views(self, payment_request_ids: Sequence[UUID]) -> dict[UUID, PairingView]:
+        """The latest search of each of these payments; those without one are left out."""
+        if not payment_request_ids:
+            return {}
+        rows = await self._db.run(
+            sql.latest_of_payments, payment_request_ids=list(payment_request_ids)
+        )
+        return {row["payment_request_id"]: msgspec.convert(dict(row), PairingView) for row in rows}
 
     async def latest_of_payment(self, payment_request_id: UUID) -> UUID | None:
         """The search that a payment started last."""
@@ -303,6 +307,30 @@ class PairingStore:
         found: UUID | None = await self._db.run(sql.running_of_customer, customer_id=customer_id)
         return found
 
+    async def latest_search(self) -> UUID | None:
+        """The search that runs and began last."""
+        found: UUID | None = await self._db.run(sql.latest_search)
+        return found
+
+    async def open_offers(self, pairing_id: UUID) -> list[UUID]:
+        """The mitras whose answer a search waits for."""
+        rows = await self._db.run(sql.offers_of, pairing_id=pairing_id)
+        return [row["mitra_id"] for row in rows if row["fate"] is None]
+
     async def searching(self) -> list[UUID]:
         """Every search that runs."""
         return [row["id"] for row in await self._db.run(sql.searching)]
+
+
+class PaymentUses:
+    """Which paid requests have a search: what payments ask of pairing (see their ports)."""
+
+    async def in_use(self, conn: Any, payment_ids: list[UUID]) -> set[UUID]:
+        """Those with a running search."""
+        rows = await sql.live_searches(conn, payment_request_ids=payment_ids)
+        return {row["payment_request_id"] for row in rows}
+
+    async def never_searched(self, conn: Any, payment_ids: list[UUID]) -> set[UUID]:
+        """Those for which no search ever began and one may begin now."""
+        rows = await sql.never_searched(conn, payment_request_ids=payment_ids)
+        return {row["id"] for row in rows}

@@ -145,3 +145,15 @@ limit 1
 -- name: unfinished_of_mitra
 select id from chat_sessions where mitra_id = :mitra_id and status <> 'completed'
 order by id
+
+-- name: running_of_customer$
+select id from chat_sessions
+where customer_id = :customer_id and status in ('active', 'expired')
+
+-- name: extendable$
+-- Whether a session may get more time; null if it is not this customer's.
+select status in ('active', 'expired') from chat_sessions
+where id = :session_id and customer_id = :customer_id
+
+-- name: unfinished_of_customer
+select id from chat_sessions where customer_id = :customer_id and status <> 'completed'

@@ -97,14 +97,6 @@ values (:session_id, 'started', 'mitra', :mitra_id, :at)
 -- name: searching
 select id from pairings where status = 'searching'
 
--- name: view_pairing^
-select
-    p.id, p.payment_request_id, p.customer_id, p.request_type, p.status, p.cause_tag,
-    p.is_terminal, p.expires_at, p.session_id,
-    (select count(*) from pairing_offers o where o.pairing_id = p.id) as mitras_notified
-from pairings p
-where p.id = :id
-
 -- name: latest_of_payment$
 select id from pairings where payment_request_id = :payment_request_id
 order by started_at desc, id desc
@@ -113,11 +105,33 @@ limit 1
 -- name: running_of_customer$
 select id from pairings where customer_id = :customer_id and status = 'searching'
 
--- name: ever_searched
--- Of these payments, those that had a search already.
-select distinct payment_request_id from pairings
-where payment_request_id = any(:payment_request_ids::uuid [])
+-- name: never_searched
+-- Of these payments, those for which no search ever began and one may begin now.
+select r.id from payment_requests r
+where r.id = any(:payment_request_ids::uuid [])
+    and not exists (select 1 from pairings p where p.payment_request_id = r.id)
+    and not exists (
+        select 1 from pairings p
+        where p.customer_id = r.customer_id and p.status = 'searching'
+    )
+    and not exists (
+        select 1 from chat_sessions s
+        where s.customer_id = r.customer_id and s.status in ('active', 'expired')
+    )
+
+-- name: latest_of_payments
+-- The latest search of each of these payments.
+select distinct on (p.payment_request_id)
+    p.id, p.payment_request_id, p.request_type, p.status, p.cause_tag,
+    p.is_terminal, p.expires_at, p.session_id,
+    (select count(*) from pairing_offers o where o.pairing_id = p.id) as mitras_notified
+from pairings p
+where p.payment_request_id = any(:payment_request_ids::uuid [])
+order by p.payment_request_id, p.started_at desc, p.id desc
 
 -- name: live_searches
 select payment_request_id from pairings
 where status = 'searching' and payment_request_id = any(:payment_request_ids::uuid [])
+
+-- name: latest_search$
+select id from pairings where status = 'searching' order by started_at desc, id desc limit 1

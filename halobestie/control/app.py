@@ -1,0 +1,25 @@
+"""The app of the internal listener: the control center, ops and, in development, tests."""
+
+from halobestie.house import House
+from halobestie.web import HaloApp, make_app
+
+from . import audit, auth, config, customers, debug, mitras, money, operators, testing
+
+FILES = (auth, operators, audit, mitras, customers, config, money, debug)
+
+
+def control_app(house: House) -> HaloApp:
+    """All internal routes, over one house. Test routes only where they are enabled."""
+    settings = house.settings
+    files = (*FILES, testing) if settings.test_routes_enabled else FILES
+    app = make_app(
+        "internal",
+        [area for file in files for area in file.areas],
+        authenticate=house.accounts.authenticate,
+        ready=house.health.readiness,
+        openapi_path="/internal/openapi.json",
+        cors_origins=settings.cors_allowed_origins,
+        trusted_hops=settings.trusted_proxy_hops,
+    )
+    app.house = house
+    return app

@@ -1,0 +1,4 @@
+-- Whether the database answers.
+
+-- name: ping$
+select 1
