@@ -8,6 +8,7 @@ from typing import Any
 from .api import Api, Refused
 from .own_node import OneTimeCodes
 
+MOST_SESSIONS = 50  # of one mitra at once, by the contract
 LOOK_PATIENCE = 2.0  # seconds; the view is refreshed again soon
 
 
@@ -80,7 +81,7 @@ class Switchboard:
 
 def capacity_for(customers: int, mitras: int) -> int:
     """Sessions per mitra, so that all customers talk at once with room to spare."""
-    return math.ceil(customers / mitras) + 1
+    return min(MOST_SESSIONS, math.ceil(customers / mitras) + 1)
 
 
 def _flat(actors: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

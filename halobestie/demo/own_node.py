@@ -11,7 +11,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import trio
 
 READY_WITHIN = 60.0  # seconds; the first start makes a database
 STOPS_WITHIN = 20.0  # the drain is bounded by DRAIN_TIMEOUT_SECONDS, 8 by default
-RUN_PY = Path(__file__).resolve().parents[2] / "run.py"
+RUN = [sys.executable, str(Path(__file__).resolve().parents[2] / "run.py")]
 
 _LISTENING = re.compile(r"(public|internal) listening on (http://[^\s\"]+)")
 _CODE = re.compile(r"\[OTP STUB\] phone=(\+\d+) code=(\d{6})")
@@ -51,13 +51,16 @@ class OneTimeCodes:
 class OwnNode:
     """Started, killed, started again, stopped. Made by `own_node`."""
 
-    def __init__(self, nursery: trio.Nursery, data_dir: Path, environ: dict[str, str]) -> None:
+    def __init__(
+        self, nursery: trio.Nursery, data_dir: Path, environ: Mapping[str, str], command: list[str]
+    ) -> None:
         self.data_dir = data_dir
         self.log_path = data_dir / "node.log"
         self.codes = OneTimeCodes()
         self.listeners: dict[str, str] = {}
         self.starts = 0
         self._nursery = nursery
+        self._command = command
         self._environ = {**environ, "DATA_DIR": str(data_dir), "LOG_FORMAT": "json"}
         self._environ.pop("PORT", None)  # would bind to every address
         self._process: trio.Process | None = None
@@ -79,7 +82,7 @@ class OwnNode:
         }
         self._listening = trio.Event()
         self._process = await trio.lowlevel.open_process(
-            [sys.executable, str(RUN_PY)],
+            self._command,
             env={**self._environ, **binds},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -141,10 +144,12 @@ class OwnNode:
 
 
 @asynccontextmanager
-async def own_node(data_dir: Path, environ: dict[str, str] | None = None) -> AsyncIterator[OwnNode]:
+async def own_node(
+    data_dir: Path, environ: Mapping[str, str] = os.environ, command: list[str] = RUN
+) -> AsyncIterator[OwnNode]:
     """A node on `data_dir`, up when the block begins and stopped when it ends."""
     async with trio.open_nursery() as nursery:
-        node = OwnNode(nursery, data_dir, dict(os.environ if environ is None else environ))
+        node = OwnNode(nursery, data_dir, environ, command)
         try:
             await node.start()
             yield node

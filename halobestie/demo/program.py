@@ -28,7 +28,7 @@ from .api import Api, Refused
 from .checker import violations
 from .evidence import Violation
 from .meter import milliseconds, percentile
-from .operator import Operator, Switchboard
+from .operator import MOST_SESSIONS, Operator, Switchboard
 from .own_node import NodeFailed, OwnNode, own_node
 from .performance import Performance, Plan
 from .rows import database_url, read_stored
@@ -98,6 +98,8 @@ def _at_least_one(text: str) -> int:
 
 
 async def _run(options: argparse.Namespace) -> int:
+    if options.customers > (MOST_SESSIONS - 1) * options.mitras:
+        raise CannotRun(f"{options.mitras} mitras have no room for {options.customers} customers")
     console = Console()
     rng = Random(options.seed)
     plan = Plan(
@@ -188,7 +190,7 @@ def _password_of(settings: Settings) -> str:
 
 
 async def _check(performance: Performance, theatre: Theatre) -> list[Violation]:
-    customers = [app.user_id for app in performance.customers]
+    customers = [app.user_id for app in performance.visitors.apps]
     stored = await read_stored(theatre.database_url, customers, Clock().now())
     return [*performance.left_hanging(), *violations(performance.told(), stored)]
 
@@ -200,7 +202,7 @@ def _report(performance: Performance, found: list[Violation], console: Console) 
         worst = milliseconds(max(latencies.all, default=None))
         console.print(f"{name}: {len(latencies.all)} messages, p50 {p50}, p99 {p99}, max {worst}")
     console.print(
-        f"{performance.parted} sessions, {performance.reconnects} reconnects, "
+        f"{performance.visitors.parted} sessions, {performance.reconnects} reconnects, "
         f"{meter.written} messages written"
     )
     for violation in found[:SHOWN]:

@@ -63,7 +63,7 @@ class View:
         show, meter = self._performance, self._performance.meter
         connected = sum(app.connected for app in show.apps)
         yield "phase", show.phase
-        yield "apps", f"{len(show.customers)} customers, {len(show.mitras)} mitras"
+        yield "apps", f"{len(show.visitors.apps)} customers, {len(show.besties.apps)} mitras"
         yield "sockets", f"{connected} up, {show.reconnects} reconnects"
         yield "sessions", self._by_status()
         yield "messages", f"{meter.written} written, {meter.waiting} unanswered"
@@ -77,7 +77,7 @@ class View:
         if self._sessions is None:
             return "the node does not answer"
         counts = [f"{count} {status}" for status, count in sorted(self._sessions.items())]
-        return ", ".join([*counts, f"{self._performance.parted} over"])
+        return ", ".join([*counts, f"{self._performance.visitors.parted} over"])
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))
