@@ -70,7 +70,7 @@ where user_id = :user_id order by created_at
 -- name: forget_old_sessions!
 delete from auth_sessions where expires_at < :before or revoked_at < :before
 
--- name: waiting_for
+-- name: waiting_for^
 -- Whether a phone must wait before its next code.
 select created_at, blocked_until, consumed_at from otp_challenges
 where user_type = :user_type and phone = :phone
