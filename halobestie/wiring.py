@@ -6,7 +6,7 @@ order of registration is the order of the tree, and reversed the order of the dr
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -74,7 +74,7 @@ def furnish(outside: Outside, system: ActorSystem, health: Health) -> House:
     knobs = KnobBoard(
         db,
         Limits(settings.mitra_heartbeat_cadence_seconds, development=not settings.production),
-        audit=_audit,
+        audit=write_audit,
         announce=outside.announce_knobs,
     )
 
@@ -232,7 +232,7 @@ def furnish(outside: Outside, system: ActorSystem, health: Health) -> House:
         accounts=accounts,
         knobs=knobs,
         payments=payments,
-        money=MoneyDesk(db, clock, payments, _audit),
+        money=MoneyDesk(db, clock, payments, write_audit),
         pairing_store=pairing_store,
         transcripts=transcripts,
         pairing_views=pairing_store.views,
@@ -244,21 +244,4 @@ def furnish(outside: Outside, system: ActorSystem, health: Health) -> House:
         pairings=pairings,
         sessions=sessions,
         sockets=sockets,
-    )
-
-
-async def _audit(
-    conn: Connection,
-    *,
-    actor_id: UUID,
-    action: str,
-    subject_type: str,
-    subject_id: str,
-    old: object,
-    new: object,
-    at: datetime,
-) -> None:
-    """The audit port of other features, as accounts keeps the log."""
-    await write_audit(
-        conn, actor_id=actor_id, action=action, subject=subject_id, at=at, old=old, new=new
     )

@@ -31,15 +31,15 @@ class Audit(Protocol):
 
     async def __call__(
         self,
-        conn: Connection,
+        connection: Connection,
+        /,
         *,
         actor_id: UUID,
         action: str,
-        subject_type: str,
-        subject_id: str,
+        subject: UUID | str,
+        at: datetime,
         old: object,
         new: object,
-        at: datetime,
     ) -> None: ...
 
 
@@ -81,9 +81,8 @@ class KnobBoard:
                     await self._audit(
                         conn,
                         actor_id=by,
-                        action="config.change",
-                        subject_type="knob",
-                        subject_id=key,
+                        action="knob.change",
+                        subject=key,
                         old=msgspec.to_builtins(old),
                         new=msgspec.to_builtins(new),
                         at=at,

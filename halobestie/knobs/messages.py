@@ -8,6 +8,8 @@ from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
 
+from actors import Ask
+
 Seconds = Annotated[int, Meta(ge=5, le=3600)]
 Slug = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z0-9_-]+\Z")]
 Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f]+\Z")]
@@ -169,5 +171,5 @@ class CurrentKnobs(Protocol):
         ...
 
 
-class Reread(Struct, frozen=True):
+class Reread(Ask[None], frozen=True):
     """Something may have changed: read the knobs from the database."""

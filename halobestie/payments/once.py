@@ -143,4 +143,4 @@ def _again(status: int, body: bytes) -> Answer:
     if status < 400:
         return Answer(status, body)
     kept = msgspec.json.decode(body)
-    raise Problem(status, kept["code"], kept["detail"], **kept["members"])
+    raise Problem(status, kept["code"], kept["detail"], members=kept["members"])

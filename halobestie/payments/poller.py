@@ -8,9 +8,8 @@ the questions out by claiming rows.
 from datetime import timedelta
 
 import structlog
-from msgspec import Struct
 
-from actors import Actor
+from actors import Actor, Ask
 from halobestie.errors import Away
 
 from .invoices import Invoices
@@ -19,8 +18,8 @@ from .service import Payments
 log = structlog.get_logger("halobestie.payments")
 
 
-class AskNow(Struct, frozen=True):
-    """It is time."""
+class AskNow(Ask[None], frozen=True):
+    """It is time. Answered when all that were due have been asked about."""
 
 
 class Poller(Actor[AskNow]):

@@ -42,13 +42,13 @@ class Audit(Protocol):
 
     async def __call__(
         self,
-        conn: Connection,
+        connection: Connection,
+        /,
         *,
         actor_id: UUID,
         action: str,
-        subject_type: str,
-        subject_id: str,
+        subject: UUID | str,
+        at: datetime,
         old: object,
         new: object,
-        at: datetime,
     ) -> None: ...

@@ -10,9 +10,8 @@ costs one round.
 from datetime import datetime, timedelta
 
 import structlog
-from msgspec import Struct
 
-from actors import Actor, Clock
+from actors import Actor, Ask, Clock
 from halobestie.adapters.postgres import Connection, Database
 
 from . import ledger
@@ -27,8 +26,8 @@ EVERY = 60.0  # seconds
 SETTLING = timedelta(seconds=10)  # what was confirmed within it is still being announced
 
 
-class Reconcile(Struct, frozen=True):
-    """It is time."""
+class Reconcile(Ask[None], frozen=True):
+    """It is time. Answered when the round is over."""
 
 
 class Reconciliation:
