@@ -27,9 +27,9 @@ def is_away(error: Exception) -> bool:
 
 
 def leaf(error: BaseException) -> BaseException:
-    """The first single exception of a group."""
+    """The first single exception of a group; one that is a crash if there is one."""
     while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+        error = (error.split(Unavailable)[1] or error).exceptions[0]
     return error
 
 

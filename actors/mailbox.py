@@ -33,18 +33,23 @@ class Mailbox:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.gate: Gate | None = None
-        self.high_water = 0
+        self.high_water = 0  # the most that ever waited; never above `capacity`
         self.mail: deque[object] = deque()
         self.signals: list[object] = []  # mostly empty, and a list is a tenth of a deque
         self.reader: trio.lowlevel.Task | None = None
         self._signal_reader: trio.lowlevel.Task | None = None
 
+    def rise(self) -> None:
+        """Make room for one more than ever before, or raise `MailboxFull`."""
+        if self.high_water >= self.capacity:
+            raise MailboxFull(f"{self.capacity} messages wait")
+        self.high_water += 1
+
     def put(self, item: object) -> None:
         """Append one message. Raises `MailboxFull`; the gate is the caller's to look at."""
-        mail = self.mail
-        if len(mail) >= self.capacity:
-            raise MailboxFull
-        mail.append(item)
+        if len(self.mail) >= self.high_water:
+            self.rise()
+        self.mail.append(item)
         if self.reader is not None:
             self.wake()
 

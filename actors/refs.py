@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import trio
 
-from .errors import ActorStopped, MailboxFull, Quarantined, Unavailable
+from .errors import ActorStopped, Quarantined, Unavailable
 from .mailbox import Gate, Mailbox
 from .messages import Ask, Question
 
@@ -49,8 +49,8 @@ class Ref(Generic[M]):
                 return
         # Mailbox.put, spelled out: a call less on the hottest road there is.
         mail = mailbox.mail
-        if len(mail) >= mailbox.capacity:
-            raise MailboxFull(self.path)
+        if len(mail) >= mailbox.high_water:
+            mailbox.rise()
         mail.append(message)
         if mailbox.reader is not None:
             mailbox.wake()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import chain, repeat
+from random import Random
 from typing import Any, TypeVar
 
 import trio
 import trio.testing
 
 from .actor import Actor
+from .cell import Cell, State
+from .clock import Clock
 from .system import ActorSystem, open_system
 
 T = TypeVar("T")
@@ -38,29 +42,42 @@ class Probe(Actor[Any]):
 
 
 async def settle(system: ActorSystem) -> None:
-    """Return once no actor has mail, a signal or a message in hand."""
-    while True:
-        await trio.testing.wait_all_tasks_blocked()
-        cells = [cell for kind in system.kinds.values() for cell in kind.cells.values()]
-        if not any(
-            cell.mailbox.mail or cell.mailbox.signals or cell.busy_with is not None
-            for cell in cells
-        ):
-            return
+    """Return once nothing more happens unless time passes or somebody acts.
+
+    An actor that waits for its restart does not count, whatever mail it has.
+    `TooSlowError` when one is busy for seconds.
+    """
+
+    def settled() -> bool:
+        return all(_settled(cell) for kind in system.kinds.values() for cell in kind.cells.values())
+
+    await _until(settled)
 
 
 async def wait_gone(system: ActorSystem, path: str) -> None:
-    """Return once no actor runs at `path`; fails after 5 seconds."""
-    with trio.fail_after(5):
-        while system.find(path) is not None:
-            await trio.testing.wait_all_tasks_blocked()
-            await trio.lowlevel.checkpoint()
+    """Return once no actor runs at `path`; `TooSlowError` after seconds."""
+    await _until(lambda: system.find(path) is None)
+
+
+def _settled(cell: Cell) -> bool:
+    if cell.state is State.RUNNING:
+        return not (cell.mailbox.mail or cell.mailbox.signals or cell.busy_with is not None)
+    return cell.state not in (State.STARTING, State.STOPPING)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    """Poll in real time, but only while all tasks wait: trio's clock may stand still."""
+    for patience in chain([0.0], repeat(0.001, 5000)):
+        await trio.testing.wait_all_tasks_blocked(patience)
+        if condition():
+            return
+    raise trio.TooSlowError
 
 
 @asynccontextmanager
-async def running_system(seed: int = 0) -> AsyncIterator[ActorSystem]:
-    """A system whose jitter is fixed."""
-    from random import Random
-
-    async with open_system(random=Random(seed)) as system:
+async def running_system(
+    seed: int = 0, *, clock: Clock | None = None
+) -> AsyncIterator[ActorSystem]:
+    """A system whose jitter is fixed, and its wall clock too if one is given."""
+    async with open_system(clock=clock, random=Random(seed)) as system:
         yield system

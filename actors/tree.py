@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class MailboxFacts(msgspec.Struct, frozen=True):
-    """How full a mailbox is, may be, and ever was when it was read."""
+    """How full a mailbox is, may be, and ever was."""
 
     depth: int
     capacity: int
