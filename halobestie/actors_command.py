@@ -15,7 +15,6 @@ import httpx
 import trio
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.text import Text
 from rich.tree import Tree
 
@@ -118,7 +117,7 @@ def _line(actor: dict[str, Any]) -> Text:
     line = Text(actor["name"], style=_COLOURS.get(actor["state"], ""))
     line.append("".join(f"  {fact}" for fact in _facts(actor)), style="dim")
     if actor["last_error"]:
-        line.append(f"  {escape(actor['last_error'])}", style="red")
+        line.append(f"  {actor['last_error']}", style="red")
     return line
 
 
