@@ -75,13 +75,21 @@ class Connection:
                         self._http = Http1(self, self._listener.config, self._listener.context)
                         self._enter(Phase.HEAD)
                         await self._read()
-                if not self._killed:
+                if self._peer_still_talks():
                     await self.transport.linger()
         finally:
             if self.wire is not None:
                 self._listener.heartbeat.discard(self.wire)
             self.transport.kill()
             self._listener.forget(self)
+
+    def _peer_still_talks(self) -> bool:
+        """Whether closing now might reset the connection under our last words."""
+        if self._killed:
+            return False
+        mid_sentence = self._http is not None and self._http.mid_request
+        broken_off = self.wire is not None and self.wire.faulty
+        return mid_sentence or broken_off or bool(self.transport.peek())
 
     # -- reading HTTP
 

@@ -107,6 +107,11 @@ class FrameReader:
         self.closed: int | None = None
         self.fault: Fault | None = None
 
+    @property
+    def held(self) -> int:
+        """Bytes kept for what is to come."""
+        return self._held + len(self._buffer)
+
     def feed(self, data: bytes) -> list[str]:
         """The texts that `data` completed, in order. Never raises."""
         texts: list[str] = []

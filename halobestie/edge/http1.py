@@ -72,17 +72,18 @@ class Http1(H11Protocol):
         )
         self.switched = False  # to a WebSocket: nothing is read here any more
         self._owner = owner
+        self._refused = False
         self._head = b""  # of a response, until its first body bytes come
-
-    @property
-    def between_requests(self) -> bool:
-        """Nothing of a request has come in since the last response (or the connect)."""
-        return self.connection.their_state is h11.IDLE and not self.early_data
 
     @property
     def early_data(self) -> bool:
         """Input that stands behind the current request, unread by it."""
         return bool(self.connection.trailing_data[0])
+
+    @property
+    def mid_request(self) -> bool:
+        """The peer may be sending what will not be read: a body, or anything after a fault."""
+        return self._refused or self.connection.their_state in (h11.SEND_BODY, h11.ERROR)
 
     @property
     def awaits_head(self) -> bool:
@@ -173,6 +174,7 @@ class Http1(H11Protocol):
     async def refuse(self, status: int, kind: str) -> None:
         """Count the fault, answer if the answer has not begun, and hang up."""
         self._owner.counters.faults[kind] += 1
+        self._refused = True
         if self.connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             headers, body = problem(status)
             await self._send_h11_event(

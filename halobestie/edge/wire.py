@@ -234,11 +234,16 @@ class Wire:
         self._transport.kill()
         self._end(ABNORMAL)
 
-    # -- for the heartbeat
+    # -- for the connection and its heartbeat
 
     @property
     def open(self) -> bool:
         return not self._closing and not self._over
+
+    @property
+    def faulty(self) -> bool:
+        """Closed for a fault of the peer, which may be sending on."""
+        return self._reader.fault is not None
 
     def silent_for(self, now: float) -> float:
         """Seconds since the peer sent anything, for ever if it has gone unnoticed because

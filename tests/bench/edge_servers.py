@@ -59,7 +59,7 @@ async def stock() -> None:
     config.errorlog = None
     config.backlog = 1024
     async with trio.open_nursery() as nursery:
-        await nursery.start(serve, app, config)  # type: ignore[arg-type]
+        await nursery.start(serve, app, config)
         announce(port)
 
 
