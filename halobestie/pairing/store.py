@@ -198,7 +198,7 @@ class PairingStore:
             )
             if not closed:
                 raise _Refused("request_closed")
-            mitra = await sql.lock_mitra(conn, id=mitra_id)
+            mitra = await sql.lock_mitra(conn, mitra_id=mitra_id)
             if mitra is None or not mitra["is_active"]:
                 raise _Refused("offline")
             override = mitra["capacity_override"]
