@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 import msgspec
+import trio
 from asyncpg.exceptions import CheckViolationError as CheckViolation
 from asyncpg.exceptions import ForeignKeyViolationError as ForeignKeyViolation
 from asyncpg.exceptions import UniqueViolationError as UniqueViolation
@@ -239,7 +240,8 @@ async def open_database(
     try:
         yield Database(bridge, pool, url)
     finally:
-        await bridge.cross(_close_pool(pool))
+        with trio.CancelScope(shield=True):  # bounded by CLOSE_WITHIN
+            await bridge.cross(_close_pool(pool))
 
 
 async def _open_pool(url: str, connections: int) -> Any:

@@ -181,7 +181,8 @@ async def open_valkey(bridge: Bridge, url: str) -> AsyncIterator[Valkey]:
     try:
         yield Valkey(bridge, client, url)
     finally:
-        await bridge.cross(client.aclose())
+        with trio.CancelScope(shield=True), trio.move_on_after(CALL_WITHIN):
+            await bridge.cross(client.aclose())
 
 
 async def _open_client(url: str) -> "redis.asyncio.Redis":

@@ -18,16 +18,20 @@ class Source(NamedTuple):
 
     def imports(self) -> Iterator[str]:
         """The full name of everything it imports, wherever in the file that stands."""
-        package = self.name.split(".")
-        if self.path.name != "__init__.py":
-            package = package[:-1]
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
-                above = package[: len(package) - node.level + 1] if node.level else []
-                base = ".".join([*above, *([node.module] if node.module else [])])
-                yield from (f"{base}.{alias.name}" for alias in node.names)
+                origin = self.origin(node)
+                yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+    def origin(self, node: ast.ImportFrom) -> str:
+        """The full name of the module that a `from … import` in it means."""
+        above = self.name.split(".")
+        if self.path.name != "__init__.py":
+            above = above[:-1]
+        above = above[: len(above) - node.level + 1] if node.level else []
+        return ".".join([*above, *([node.module] if node.module else [])])
 
 
 @cache

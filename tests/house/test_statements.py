@@ -46,7 +46,7 @@ def _files_of(source: Source) -> dict[str, str]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
-                if file := _bindings().get(f"{node.module}.{alias.name}"):
+                if file := _bindings().get(f"{source.origin(node)}.{alias.name}"):
                     known[alias.asname or alias.name] = file
     return known
 
