@@ -118,13 +118,14 @@ class XenditGateway:
             raise _Unclear("an answer that is no list of invoices") from error
         return [body.invoice() for body in found if body.external_id == str(external_id)]
 
-    async def expire_invoice(self, invoice_id: str) -> None:
+    async def expire_invoice(self, invoice_id: str) -> bool:
         try:
             await self._call("POST", f"/invoices/{invoice_id}/expire!")
         except _Refused as refused:
-            # Expired or paid already, or never made: nobody can pay it in either case.
-            if refused.status not in (400, 404):
-                raise
+            if refused.status in (400, 404):
+                return False
+            raise
+        return True
 
     def _one(self, raw: bytes) -> Invoice:
         try:

@@ -7,7 +7,7 @@ from quart.wrappers import Response
 
 from halobestie.errors import Invalid
 from halobestie.payments.messages import CAUSE_TAGS, CauseTag, OperatorAction, Status
-from halobestie.payments.operators import FailedPairing, FailureFilter, Money, OperatorPayment
+from halobestie.payments.statements import FailedPairing, FailureFilter, Money, OperatorPayment
 from halobestie.web import Area, OffsetPage, SpanPage, house, ok, signed_in
 
 control = Area("/internal", users=("cc_user",))

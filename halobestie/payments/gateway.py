@@ -53,6 +53,9 @@ class Gateway(Protocol):
         """All invoices of one payment request."""
         ...
 
-    async def expire_invoice(self, invoice_id: str) -> None:
-        """See to it that it cannot be paid any more. Expiring it again is no error."""
+    async def expire_invoice(self, invoice_id: str) -> bool:
+        """See to it that it cannot be paid any more.
+
+        False: the provider refuses, because it is over already; it may have been paid.
+        """
         ...

@@ -95,9 +95,9 @@ class Invoices:
             invoice_url=invoice.invoice_url,
         )
         now = await self._reread(row)
-        if now.xendit_invoice_id != invoice.id or now.status == "abandoned":
-            # Another node was faster, or the customer cancelled meanwhile.
-            await self._expire(row.id, invoice.id)
+        if now.xendit_invoice_id != invoice.id:
+            # Another node was faster, or the customer cancelled meanwhile. Nobody has its URL.
+            await self.close(msgspec.structs.replace(row, xendit_invoice_id=invoice.id))
         return now
 
     async def ask(self, row: PaymentRow) -> list[ProviderSays]:
@@ -116,35 +116,42 @@ class Invoices:
         return [said(row.id, invoice) for invoice in found if invoice.external_id == str(row.id)]
 
     async def due(self, every: timedelta) -> list[PaymentRow]:
-        """Requests whose invoice was not asked about for that long; claimed for this node."""
+        """Requests to ask about now, each about once in that time; claimed for this node."""
         at = self._clock.now()
         records = await self._db.run(
             sql.claim_invoices_to_ask,
             at=at,
-            asked_before=at - every,
+            asked_before=at - every / 2,  # a round takes time: the whole would skip every other
             created_after=at - LONGEST_WATCH,
         )
         return [payment(record) for record in records]
 
-    async def close(self, row: PaymentRow) -> None:
-        """Let nobody pay a cancelled request any more. Left to the reconciler if it fails."""
-        if row.xendit_invoice_id is not None and row.xendit_outcome is None:
-            await self._expire(row.id, row.xendit_invoice_id)
+    async def close(self, row: PaymentRow) -> list[ProviderSays]:
+        """Let nobody pay a cancelled request any more. Left to the reconciler if it fails.
 
-    async def close_left_over(self, at: datetime) -> None:
-        """Close what could not be closed when it was cancelled."""
-        for record in await self._db.run(sql.invoices_to_close, at=at):
-            await self._expire(record["id"], record["xendit_invoice_id"])
-
-    async def _expire(self, payment_id: UUID, invoice_id: str) -> None:
+        Returns what the provider says instead, where it was faster: it may be paid.
+        """
+        if row.xendit_invoice_id is None or row.xendit_outcome is not None:
+            return []
         try:
-            await self._gateway.expire_invoice(invoice_id)
+            if await self._expire(row.id, row.xendit_invoice_id):
+                return []
+            return await self._ask(row)
         except ProviderUnavailable as error:
-            log.warning("invoice left open", payment_request_id=str(payment_id), why=str(error))
-            return
-        await self._db.run(
-            sql.note_invoice_outcome, id=payment_id, invoice_id=invoice_id, outcome="CLOSED"
-        )
+            log.warning("invoice left open", payment_request_id=str(row.id), why=str(error))
+            return []
+
+    async def left_open(self, at: datetime) -> list[PaymentRow]:
+        """Cancelled requests whose invoice can still be paid."""
+        return [payment(record) for record in await self._db.run(sql.invoices_to_close, at=at)]
+
+    async def _expire(self, payment_id: UUID, invoice_id: str) -> bool:
+        is_closed = await self._gateway.expire_invoice(invoice_id)
+        if is_closed:
+            await self._db.run(
+                sql.note_invoice_outcome, id=payment_id, invoice_id=invoice_id, outcome="CLOSED"
+            )
+        return is_closed
 
     async def _reread(self, row: PaymentRow) -> PaymentRow:
         return payment(await self._db.run(sql.find_payment, id=row.id))

@@ -1,119 +1,31 @@
 """What operators see and decide: failed pairings, payments, and the sums of the ledger."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
-
-import msgspec
-from msgspec import Struct
 
 from actors import Clock
 from halobestie.adapters.postgres import Connection, Database
 from halobestie.errors import Conflict, NotFound
 
 from . import ledger
-from .messages import (
-    CURRENCY,
-    CauseTag,
-    OperatorAction,
-    PaymentView,
-    Status,
-    StatusChange,
-)
+from .messages import OperatorAction, Status, StatusChange
 from .ports import Audit
 from .service import Payments
+from .statements import (
+    Disagreement,
+    FailedPairing,
+    FailureFilter,
+    Money,
+    OperatorPayment,
+    Outcomes,
+    Sum,
+    failure_of,
+    payment_of,
+    unexplained_of,
+)
 from .store import money_sql as sql
 
 GRACE = timedelta(seconds=60)  # a search needs some time before money counts as unexplained
-
-
-class Person(Struct, frozen=True):
-    """Someone, by name."""
-
-    id: UUID
-    display_name: str
-
-
-class FailedPairing(Struct, frozen=True, kw_only=True):
-    """One row of the list."""
-
-    id: UUID
-    payment_request_id: UUID
-    customer: Person
-    targeted_mitra: Person | None
-    cause_tag: CauseTag
-    is_terminal: bool
-    amount: int
-    operator_action: OperatorAction | None
-    actioned_by: Person | None
-    actioned_at: datetime | None
-    created_at: datetime
-
-
-class FailureFilter(Struct, frozen=True, kw_only=True):
-    """Which failed pairings."""
-
-    cause_tags: tuple[CauseTag, ...] | None = None
-    date_from: datetime | None = None
-    date_to: datetime | None = None
-    unactioned: bool = False
-
-
-class OperatorPayment(PaymentView, frozen=True, kw_only=True):
-    """A payment with who made it."""
-
-    customer: Person
-
-
-class Sum(Struct, frozen=True):
-    """How many payments, and how many rupiah together."""
-
-    count: int = 0
-    amount: int = 0
-
-
-class Outcomes(Struct, frozen=True):
-    """Where all money that came in stands: every rupiah in exactly one place."""
-
-    delivered: Sum = Sum()
-    refunded: Sum = Sum()
-    credited: Sum = Sum()
-    no_action: Sum = Sum()
-    open: Sum = Sum()
-
-
-class Unexplained(Struct, frozen=True, kw_only=True):
-    """Money that has had no outcome for over a minute, and why."""
-
-    payment_request_id: UUID
-    customer: Person
-    amount: int
-    status: Status
-    paid_at: datetime
-    seconds_open: int
-    failed_pairing_id: UUID | None
-    cause_tag: CauseTag | None
-
-
-class Disagreement(Struct, frozen=True):
-    """A request whose status and ledger contradict one another."""
-
-    payment_request_id: UUID
-    status: Status
-    outcome: str | None
-
-
-class Money(Struct, frozen=True, kw_only=True):
-    """The conservation of money, checked."""
-
-    currency: str = CURRENCY
-    received: Sum
-    outcomes: Outcomes
-    is_balanced: bool
-    disagreements: tuple[Disagreement, ...]
-    rows: tuple[Unexplained, ...]
-    total: int
 
 
 class MoneyDesk:
@@ -137,7 +49,7 @@ class MoneyDesk:
         }
         rows = await self._db.run(sql.failures, id=None, limit=limit, offset=offset, **which)
         total = await self._db.run(sql.count_failures, **which)
-        return [_failure(row) for row in rows], total
+        return [failure_of(row) for row in rows], total
 
     async def act(self, failure_id: UUID, action: OperatorAction, by: UUID) -> FailedPairing:
         """Decide about the money of a failed pairing, once.
@@ -177,7 +89,7 @@ class MoneyDesk:
         """Newest first, and how many there are in all."""
         rows = await self._db.run(sql.payments, status=status, limit=limit, offset=offset)
         total = await self._db.run(sql.count_payments, status=status)
-        return [_payment(row) for row in rows], total
+        return [payment_of(row) for row in rows], total
 
     async def money(self, *, limit: int, offset: int) -> Money:
         """Sums per outcome, what is unexplained, and whether state and ledger agree."""
@@ -200,7 +112,7 @@ class MoneyDesk:
             outcomes=Outcomes(**by_outcome),
             is_balanced=not disagreements,
             disagreements=disagreements,
-            rows=tuple(_unexplained(row, at) for row in rows),
+            rows=tuple(unexplained_of(row, at) for row in rows),
             total=await self._db.run(sql.count_without_outcome, paid_before=before),
         )
 
@@ -250,42 +162,4 @@ async def _one_failure(conn: Connection, failure_id: UUID) -> FailedPairing:
         limit=1,
         offset=0,
     )
-    return _failure(row)
-
-
-def _person(person_id: UUID | None, name: str | None) -> Person | None:
-    return None if person_id is None else Person(person_id, name or "")
-
-
-def _failure(row: Mapping[str, Any]) -> FailedPairing:
-    return FailedPairing(
-        id=row["id"],
-        payment_request_id=row["payment_request_id"],
-        customer=Person(row["customer_id"], row["customer_name"]),
-        targeted_mitra=_person(row["targeted_mitra_id"], row["mitra_name"]),
-        cause_tag=row["cause_tag"],
-        is_terminal=row["is_terminal"],
-        amount=row["amount"],
-        operator_action=row["operator_action"],
-        actioned_by=_person(row["actioned_by"], row["operator_name"]),
-        actioned_at=row["actioned_at"],
-        created_at=row["created_at"],
-    )
-
-
-def _payment(row: Mapping[str, Any]) -> OperatorPayment:
-    customer = Person(row["customer_id"], row["customer_name"])
-    return msgspec.convert({**row, "customer": customer}, OperatorPayment)
-
-
-def _unexplained(row: Mapping[str, Any], at: datetime) -> Unexplained:
-    return Unexplained(
-        payment_request_id=row["payment_request_id"],
-        customer=Person(row["customer_id"], row["customer_name"]),
-        amount=row["amount"],
-        status=row["status"],
-        paid_at=row["at"],
-        seconds_open=int((at - row["at"]).total_seconds()),
-        failed_pairing_id=row["failed_pairing_id"],
-        cause_tag=row["cause_tag"],
-    )
+    return failure_of(row)

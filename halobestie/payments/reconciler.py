@@ -47,7 +47,8 @@ class Reconciliation:
         announced = await self._announce_again(at)
         await self._payments.once.forget_old(at)
         if self._payments.invoices is not None:
-            await self._payments.invoices.close_left_over(at)
+            for row in await self._payments.invoices.left_open(at):
+                await self._payments.close_invoice(row)
         return {"expired": expired, "failed": failed, "announced": announced}
 
     async def _expire_stale(self, at: datetime) -> int:

@@ -101,7 +101,7 @@ class Payments:
         placed = await self._db.transaction(work)
         if placed.replaced is not None:
             self._announce_status(placed.replaced.change())
-            await self._close_invoice(placed.replaced)
+            await self.close_invoice(placed.replaced)
         if placed.is_new:
             self._announce_status(placed.row.change())
         if self.invoices is None or not self._needs_invoice(placed.row):
@@ -110,7 +110,7 @@ class Payments:
             return view(await self.invoices.ensure(placed.row, tried_before=not placed.is_new))
         except Away:
             abandoned = await self._apply(lambda conn: ledger.cancel(conn, placed.row.id, at))
-            await self._close_invoice(abandoned.row)
+            await self.close_invoice(abandoned.row)
             raise
 
     async def confirm(self, payment_id: UUID, customer_id: UUID | None = None) -> PaymentView:
@@ -148,8 +148,8 @@ class Payments:
         await self._find(payment_id, customer_id)
         at = self._clock.now()
         moved = await self._apply(lambda conn: ledger.cancel(conn, payment_id, at))
-        await self._close_invoice(moved.row)
-        return view(moved.row)
+        await self.close_invoice(moved.row)
+        return view(await self._find(payment_id, customer_id))
 
     async def get(self, payment_id: UUID, customer_id: UUID) -> PaymentView:
         """One of the customer's own; 404 otherwise."""
@@ -312,9 +312,11 @@ class Payments:
     def _needs_invoice(self, row: PaymentRow) -> bool:
         return self.invoices is not None and row.amount > 0
 
-    async def _close_invoice(self, row: PaymentRow) -> None:
+    async def close_invoice(self, row: PaymentRow) -> None:
+        """Let nobody pay a request that has ended; money that was faster is taken in."""
         if self.invoices is not None:
-            await self.invoices.close(row)
+            for said in await self.invoices.close(row):
+                await self.hear(said)
 
 
 def _refused(why: Refusal) -> Conflict:

@@ -173,7 +173,7 @@ returning *;
 
 -- name: invoices_to_close
 -- Cancelled while the provider was away.
-select id, xendit_invoice_id
+select *
 from payment_requests
 where
     status = 'abandoned'

@@ -261,6 +261,14 @@ class Client:
             raw: bytes = await answer.get_data(as_text=False)
             return Reply(answer.status_code, raw, await answer.get_json())
 
+    async def sends(self, path: str, raw: bytes, content_type: str) -> Reply:
+        """A body as it is."""
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
+        with trio.fail_after(10):
+            answer = await self.shop.app.test_client().post(path, data=raw, headers=headers)
+            body: bytes = await answer.get_data(as_text=False)
+            return Reply(answer.status_code, body, await answer.get_json())
+
     async def get(self, path: str) -> Reply:
         return await self.request("GET", path)
 

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
 import trio
 
 from halobestie.ids import new_id
@@ -133,9 +132,9 @@ async def test_a_cancelled_first_request_leaves_the_key_free(shop: Shop, sari: C
     assert (await buys(sari, "a")).status == 201
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel", "a\tb"])
-async def test_a_key_that_is_none_is_refused(sari: Client, key: str) -> None:
-    refused = await buys(sari, key)
+async def test_a_key_that_is_none_is_refused(sari: Client) -> None:
+    for key in ("", "x" * 256, "schlüssel", "a\tb"):
+        refused = await buys(sari, key)
 
-    assert refused.refusal == (422, "validation_failed")
-    assert refused["errors"][0]["field"] == "Idempotency-Key"
+        assert refused.refusal == (422, "validation_failed")
+        assert refused["errors"][0]["field"] == "Idempotency-Key"
