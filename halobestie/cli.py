@@ -38,9 +38,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Halo Bestie. Without a command: serve.",
         epilog="Settings are environment variables; .env.example lists them all. "
         "`run.py COMMAND --help` tells more.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=30, width=95),
     )
-    commands = parser.add_subparsers(title="commands", metavar="")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, (summary, _) in COMMANDS.items():
         commands.add_parser(name, help=summary, add_help=False)
     return parser
@@ -88,6 +88,12 @@ def _fake_xendit(arguments: Sequence[str]) -> int:
     return fake_xendit.main(arguments)
 
 
+def _create_admin(arguments: Sequence[str]) -> int:
+    from halobestie import create_admin_command
+
+    return create_admin_command.main(arguments)
+
+
 def _refusal(error: BaseException) -> str | None:
     """The one line of an error that an operator can do something about; else None."""
     from actors import Unavailable
@@ -110,5 +116,6 @@ COMMANDS: dict[str, tuple[str, Command]] = {
     "actors": ("print the live actor tree of the running server", _actors),
     "migrate": ("bring the database's schema forward, and end", _migrate),
     "fake-xendit": ("a pretend payment provider with a page to pay on", _fake_xendit),
+    "create-admin": ("create a control-center admin, or let one in again", _create_admin),
     "bench": ("run the measurements of tests/bench; what follows goes to pytest", _bench),
 }

@@ -2,12 +2,13 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import trio
 
 from halobestie.adapters.bridge import open_bridge
-from halobestie.adapters.embedded import EmbeddedPostgres
+from halobestie.adapters.embedded import EmbeddedPostgres, EmbeddedValkey
 from halobestie.adapters.migrations import migrate
 from halobestie.log import configure_logging
 from halobestie.settings import Settings, read_settings
@@ -27,13 +28,26 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _migrate(settings: Settings) -> list[str]:
-    if settings.database_url is not None:
-        async with open_bridge() as bridge:
-            return await migrate(bridge, settings.database_url.reveal())
-    server = EmbeddedPostgres(settings.data_dir)
+    async with open_servers(settings) as (database_url, _), open_bridge() as bridge:
+        return await migrate(bridge, database_url)
+
+
+@asynccontextmanager
+async def open_servers(settings: Settings) -> AsyncIterator[tuple[str, str]]:
+    """The URLs of PostgreSQL and Valkey, for a command without a node.
+
+    Servers that have no URL are started for the length of the block; EmbeddedError when a
+    node runs on the same DATA_DIR.
+    """
     async with trio.open_nursery() as nursery:
-        await nursery.start(server.run)
-        async with open_bridge() as bridge:
-            applied = await migrate(bridge, server.url)
+        postgres, valkey = EmbeddedPostgres(settings.data_dir), EmbeddedValkey(settings.data_dir)
+        if settings.database_url is None:
+            await nursery.start(postgres.run)
+        if settings.valkey_url is None:
+            await nursery.start(valkey.run)
+        database_url, valkey_url = settings.database_url, settings.valkey_url
+        yield (
+            postgres.url if database_url is None else database_url.reveal(),
+            valkey.url if valkey_url is None else valkey_url.reveal(),
+        )
         nursery.cancel_scope.cancel()
-    return applied

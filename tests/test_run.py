@@ -121,9 +121,10 @@ def test_two_at_once_install_once(door: ModuleType, installer: Installer) -> Non
     assert len(installer.installed) == 1
 
 
-def answer(*words: str) -> "subprocess.CompletedProcess[str]":
+def answer(*words: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, str(ROOT / "run.py"), *words],
+        input=typed,
         capture_output=True,
         text=True,
         check=False,
@@ -133,7 +134,8 @@ def answer(*words: str) -> "subprocess.CompletedProcess[str]":
 def test_help_explains_every_command() -> None:
     said = answer("--help")
     assert said.returncode == 0
-    for command in ("serve", "test", "demo", "actors", "migrate", "bench"):
+    commands = "serve test demo actors migrate create-admin fake-xendit bench"
+    for command in commands.split():
         assert f"\n    {command} " in said.stdout
     assert said.stderr == ""
 
@@ -166,3 +168,26 @@ def test_migrate_brings_an_embedded_database_forward_once(
     first, second = answer("migrate"), answer("migrate")
     assert first.stdout.endswith(" migrations ran\n")
     assert second.stdout == "nothing to migrate\n"
+
+
+def test_an_admin_is_created_and_let_in_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    for password in ("correct horse", "battery staple"):
+        said = answer("create-admin", "ops@halo.example", typed=f"{password}\n")
+        assert (said.returncode, said.stderr) == (0, "")
+        assert said.stdout.endswith("ops@halo.example is an admin\n")
+        assert password not in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("email", "password"), [("ops", "correct horse"), ("ops@halo.example", "short")]
+)
+def test_an_admin_needs_an_e_mail_and_a_long_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, email: str, password: str
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    said = answer("create-admin", email, typed=f"{password}\n")
+    assert said.returncode == 2
+    assert "Traceback" not in said.stderr
