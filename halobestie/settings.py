@@ -98,6 +98,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     otp_cooldown_seconds: int
     anonymous_signups_per_minute: int  # 0 = no limit
     cc_cookie_samesite: SameSite
+    fazpass_merchant_key: Secret | None  # None: one-time codes go to the log
+    fazpass_gateway_key: Secret | None
+    fazpass_base_url: str
+    trusted_proxy_hops: int  # proxies of ours in front, each adding to X-Forwarded-For
     log_format: LogFormat | None  # None: console on a terminal, else json
 
     @property
@@ -150,6 +154,13 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             maximum=1_000_000,
         ),
         cc_cookie_samesite=env.choice("CC_COOKIE_SAMESITE", _SAME_SITES, "Strict"),
+        fazpass_merchant_key=env.secret("FAZPASS_MERCHANT_KEY"),
+        fazpass_gateway_key=env.secret("FAZPASS_GATEWAY_KEY"),
+        fazpass_base_url=env.http_url("FAZPASS_BASE_URL", "https://api.fazpass.com"),
+        # Cloud Run sets PORT, and stands in front as one proxy.
+        trusted_proxy_hops=env.integer(
+            "TRUSTED_PROXY_HOPS", 0 if port is None else 1, minimum=0, maximum=5
+        ),
         log_format=env.optional_choice("LOG_FORMAT", _LOG_FORMATS),
     )
     _refuse_what_cannot_work(settings)
@@ -163,6 +174,8 @@ def _refuse_what_cannot_work(settings: Settings) -> None:
                 raise SettingsError(f"{name} must be set in production")
         if settings.test_routes_enabled:
             raise SettingsError("TEST_ROUTES_ENABLED must not be true in production")
+    if settings.fazpass_merchant_key is not None and settings.fazpass_gateway_key is None:
+        raise SettingsError("FAZPASS_GATEWAY_KEY must be set with FAZPASS_MERCHANT_KEY")
     if settings.xendit_enabled:
         for name in ("XENDIT_SECRET_KEY", "XENDIT_CALLBACK_TOKEN"):
             if getattr(settings, name.lower()) is None:

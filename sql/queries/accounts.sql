@@ -86,20 +86,20 @@ update customers set farewell_due = false where id = :id and farewell_due
 select id, display_name, phone, is_anonymous, created_at, blocked_at, closed_at
 from customers
 where
-    :query::text is null
-    or position(lower(:query) in lower(display_name)) > 0
-    or position(:query in phone) > 0
-    or id::text = :query
+    :search::text is null
+    or position(lower(:search) in lower(display_name)) > 0
+    or position(:search in phone) > 0
+    or id::text = :search
 order by id desc
 limit :limit offset :offset
 
 -- name: count_customers$
 select count(*) from customers
 where
-    :query::text is null
-    or position(lower(:query) in lower(display_name)) > 0
-    or position(:query in phone) > 0
-    or id::text = :query
+    :search::text is null
+    or position(lower(:search) in lower(display_name)) > 0
+    or position(:search in phone) > 0
+    or id::text = :search
 
 -- name: add_mitra^
 -- No row if the phone is taken.
@@ -141,10 +141,10 @@ select id, display_name, phone, is_active, capacity_override, created_at
 from mitras
 where
     (
-        :query::text is null
-        or position(lower(:query) in lower(display_name)) > 0
-        or position(:query in phone) > 0
-        or id::text = :query
+        :search::text is null
+        or position(lower(:search) in lower(display_name)) > 0
+        or position(:search in phone) > 0
+        or id::text = :search
     )
     and (:is_online::boolean is null or (id = any(:online::uuid [])) = :is_online)
 order by id desc
@@ -154,10 +154,10 @@ limit :limit offset :offset
 select count(*) from mitras
 where
     (
-        :query::text is null
-        or position(lower(:query) in lower(display_name)) > 0
-        or position(:query in phone) > 0
-        or id::text = :query
+        :search::text is null
+        or position(lower(:search) in lower(display_name)) > 0
+        or position(:search in phone) > 0
+        or id::text = :search
     )
     and (:is_online::boolean is null or (id = any(:online::uuid [])) = :is_online)
 

@@ -75,15 +75,15 @@ insert into audit_log (
 )
 values (
     :id, :at, :actor_id,
-    coalesce((select email from cc_users where id = :actor_id), :actor_name),
+    coalesce((select email from cc_users where id = :actor_id::uuid), 'system'),
     :action, :subject_type, :subject_id,
-    cast(:old_value::text as jsonb), cast(:new_value::text as jsonb), :reason
+    :old_value, :new_value, :reason
 )
 
 -- name: list_audit
 select
     id, at, actor_id, actor_name, action, subject_type, subject_id,
-    old_value::text as old_value, new_value::text as new_value, reason
+    old_value, new_value, reason
 from audit_log
 where (:actor_id::uuid is null or actor_id = :actor_id)
     and (:action::text is null or action = :action)
