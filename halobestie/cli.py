@@ -33,16 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    summaries = "".join(f"  {name:14}{summary}\n" for name, (summary, _) in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="run.py",
         description="Halo Bestie. Without a command: serve.",
-        epilog="Settings are environment variables; .env.example lists them all. "
-        "`run.py COMMAND --help` tells more.",
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=30, width=95),
+        epilog=f"commands:\n{summaries}\nrun.py COMMAND --help tells more. Settings are "
+        "environment variables; .env.example lists them.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for name, (summary, _) in COMMANDS.items():
-        commands.add_parser(name, help=summary, add_help=False)
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
     return parser
 
 

@@ -136,7 +136,7 @@ def test_help_explains_every_command() -> None:
     assert said.returncode == 0
     commands = "serve test demo actors migrate create-admin fake-xendit bench"
     for command in commands.split():
-        assert f"\n    {command} " in said.stdout
+        assert f"\n  {command} " in said.stdout
     assert said.stderr == ""
 
 
