@@ -19,7 +19,9 @@ join mitras m on m.id = s.mitra_id
 -- Messages that the other party has not read yet.
 select seq, sender_type from chat_messages
 where session_id = :session_id
-    and seq > case sender_type when 'customer' then :mitra_read_seq else :customer_read_seq end
+    and seq > case sender_type
+        when 'customer' then :mitra_read_seq::bigint else :customer_read_seq::bigint
+    end
 order by seq
 
 -- name: sent_of_session
