@@ -54,6 +54,7 @@ class Connection:
         self._reading = trio.CancelScope()  # the reader; its deadline is the phase's
         self._http: Http1 | None = None
         self._phase = Phase.HEAD  # a client that connects has something to say
+        self._handshaking = False
         self._killed = False
 
     @property
@@ -165,7 +166,7 @@ class Connection:
             self.hang_up()
         elif isinstance(event, Updated):
             if event.idle:
-                self._scope.deadline = inf  # a handshake was refused
+                self._handshake_ends()  # refused
                 self._enter(Phase.IDLE)
                 if self.closing:
                     self.end_if_idle()
@@ -186,7 +187,14 @@ class Connection:
     # -- from HTTP to a Wire
 
     def handshake_begins(self) -> None:
+        """The app has a while to accept or refuse; nothing is read meanwhile."""
+        self._handshaking = True
         self._scope.deadline = trio.current_time() + self._limits.handshake_seconds
+
+    def _handshake_ends(self) -> None:
+        if self._handshaking:
+            self._handshaking = False
+            self._scope.deadline = inf
 
     async def may_switch(self) -> bool:
         """Whether the peer has kept still until now, as it must; if not, it is cut off."""
@@ -206,7 +214,7 @@ class Connection:
         self.wire = Wire(self.transport, self, self._limits, self.counters)
         self.counters.sockets += 1
         self._phase = Phase.WIRE
-        self._scope.deadline = inf
+        self._handshake_ends()
         self._listener.heartbeat.add(self.wire)
         await self._http.switch()
         return self.wire

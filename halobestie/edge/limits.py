@@ -23,7 +23,7 @@ class Limits:
     body_seconds: float = 30.0
     # From an upgrade request to the app's accept or refusal.
     handshake_seconds: float = 10.0
-    # A write, and as long again for every further 64 KiB in it.
+    # A write in which the peer takes nothing; in all, as long again for each 64 KiB.
     send_seconds: float = 10.0
     # What the app may still do once its peer is gone.
     grace_seconds: float = 5.0

@@ -127,15 +127,19 @@ class Transport:
         return written
 
     async def _send_slowly(self, data: bytes) -> None:
+        """Behind the others. Bounded twice: a peer that takes nothing has one limit, one
+        that takes a little at a time has it for each 64 KiB."""
+        limit = self._limits.send_seconds
         size = len(self._rest) + len(data)
-        seconds = self._limits.send_seconds * (1 + size // _TURN)
+        end = trio.current_time() + limit * (1 + size // _TURN)
         if self._gate is None:
             self._gate = trio.Lock()
-        with trio.move_on_after(seconds) as patience:
+        with trio.CancelScope(deadline=end) as patience:
             async with self._gate:
                 if data:
                     self._rest = memoryview(bytes(self._rest) + data if self._rest else data)
                 while self._rest:
+                    patience.deadline = min(end, trio.current_time() + limit)
                     await self._wait_writable()
                     self._rest = self._rest[self._write(self._rest) :]
         if patience.cancelled_caught:

@@ -27,6 +27,12 @@ def announce(port: int) -> None:
     print(port, flush=True)
 
 
+def add_ping(app: QuartTrio) -> None:
+    @app.get("/ping")
+    async def ping() -> dict[str, bool]:
+        return {"ok": True}
+
+
 async def ours() -> None:
     app = QuartTrio("ours")
 
@@ -37,6 +43,7 @@ async def ours() -> None:
         async for text in wire:
             await wire.send([text.encode()])
 
+    add_ping(app)
     listener = Listener(app)
     async with trio.open_nursery() as nursery:
         await nursery.start(listener.serve)
@@ -51,6 +58,7 @@ async def stock() -> None:
         while True:
             await websocket.send(await websocket.receive())
 
+    add_ping(app)
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]

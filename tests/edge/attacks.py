@@ -28,6 +28,8 @@ from .target import Target
 Attack = Callable[[Target], list[Client] | None]
 ATTACKS: dict[str, Attack] = {}
 HANGING: set[str] = set()
+REQUESTS: list[bytes] = []  # the bytes of the simple ones, to be mutated
+FRAMES: list[bytes] = []
 MEGABYTE = 1 << 20
 HI = frame(TEXT, b"hi")
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -46,6 +48,7 @@ def hanging(function: Attack) -> Attack:
 
 def answers(name: str, data: bytes, *statuses: int, then_ends: bool = False) -> None:
     """An attack of a few bytes, and the statuses it gets."""
+    REQUESTS.append(data)
 
     def send_them(target: Target) -> None:
         with closing(target.client()) as client:
@@ -64,6 +67,7 @@ def refused(name: str, data: bytes, *statuses: int) -> None:
 
 def breaks(name: str, frames: bytes, code: int) -> None:
     """Frames on an open WebSocket, and the code it is closed with."""
+    FRAMES.append(frames)
 
     def send_them(target: Target) -> None:
         with closing(target.socket()) as client:

@@ -54,7 +54,7 @@ def make_app(state: State) -> QuartTrio:
 
     @app.get("/slow")
     async def slow() -> dict[str, bool]:
-        await trio.sleep(float(request.args.get("t", "1")))
+        await trio.sleep(request.args.get("t", 0.1, type=float))
         return {"ok": True}
 
     @app.post("/post")
