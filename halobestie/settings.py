@@ -101,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fazpass_merchant_key: Secret | None  # None: one-time codes go to the log
     fazpass_gateway_key: Secret | None
     fazpass_base_url: str
+    socket_frames_per_second: int  # that one app may sustain; a load generator needs more
     trusted_proxy_hops: int  # proxies of ours in front, each adding to X-Forwarded-For
     log_format: LogFormat | None  # None: console on a terminal, else json
 
@@ -157,6 +158,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         fazpass_merchant_key=env.secret("FAZPASS_MERCHANT_KEY"),
         fazpass_gateway_key=env.secret("FAZPASS_GATEWAY_KEY"),
         fazpass_base_url=env.http_url("FAZPASS_BASE_URL", "https://api.fazpass.com"),
+        socket_frames_per_second=env.integer(
+            "SOCKET_FRAMES_PER_SECOND", 50, minimum=1, maximum=1_000_000
+        ),
         # Cloud Run sets PORT, and stands in front as one proxy.
         trusted_proxy_hops=env.integer(
             "TRUSTED_PROXY_HOPS", 0 if port is None else 1, minimum=0, maximum=5

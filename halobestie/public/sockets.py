@@ -39,8 +39,7 @@ from .frames import MitraFrame
 from .socket import EndReplay, Outgoing, Replay, SayHello, once
 
 PROTOCOL = "halobestie"
-FRAMES_PER_SECOND = 50.0
-BURST = 100.0  # frames that may come at once after a pause
+BURST_SECONDS = 2.0  # worth of frames that may come at once after a pause
 REPLAY_PAGE = 100  # messages read and written at a time
 TRY_AGAIN = 1013
 
@@ -177,7 +176,8 @@ class RoadIn:
         self._socket_id = socket_id
         self._ref = ref
         self._home = house()
-        self._budget = BURST
+        self._rate = self._home.settings.socket_frames_per_second
+        self._budget = self._rate * BURST_SECONDS
         self._counted_at = trio.current_time()
 
     async def take(self, text: str) -> None:
@@ -260,9 +260,10 @@ class RoadIn:
             self._ref.stop()
 
     def _within_budget(self) -> bool:
-        """A token bucket: `FRAMES_PER_SECOND` sustained."""
+        """A token bucket."""
         now = trio.current_time()
-        self._budget = min(BURST, self._budget + (now - self._counted_at) * FRAMES_PER_SECOND)
+        earned = (now - self._counted_at) * self._rate
+        self._budget = min(self._rate * BURST_SECONDS, self._budget + earned)
         self._counted_at = now
         if self._budget < 1:
             return False

@@ -167,6 +167,7 @@ class Bench:
             "DATABASE_URL": f"{self._postgres}/ours",
             "VALKEY_URL": f"{self._valkey}/1",
             "AUTH_JWT_SECRET": SECRET,
+            "SOCKET_FRAMES_PER_SECOND": "100000",  # twenty senders are meant to be fast
             "DATA_DIR": str(self._folder / "data"),
             "PUBLIC_BIND": f"127.0.0.1:{port}",
             "INTERNAL_BIND": "127.0.0.1:0",

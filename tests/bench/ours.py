@@ -90,7 +90,9 @@ class Ours(load.Fastify):  # type: ignore[misc]
         }
         token = load.jwt_hs256(claims, self.args.secret)
         path = "/api/client/ws" if sender else "/api/mitra/ws"
-        return load.ws_connect(self.url(sender) + path, f"access_token={quote(token)}")
+        sock, data = load.ws_connect(self.url(sender) + path, f"access_token={quote(token)}")
+        # What hello counts as known comes by `resume`, not as a frame: begin after it.
+        return sock, load.read_until(sock, b'"type":"hello"', data)
 
     def message(self, conn: Any, n: int, content: bytes) -> bytes:
         frame: bytes = load.ws_frame(
