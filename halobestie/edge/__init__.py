@@ -4,6 +4,7 @@ from .handshake import take_wire
 from .limits import Limits
 from .listener import Listener
 from .statistics import Statistics
+from .transport import PeerGone
 from .wire import Wire
 
-__all__ = ["Limits", "Listener", "Statistics", "Wire", "take_wire"]
+__all__ = ["Limits", "Listener", "PeerGone", "Statistics", "Wire", "take_wire"]

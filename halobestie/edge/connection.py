@@ -21,7 +21,7 @@ from hypercorn.events import Closed, Event, RawData, Updated
 
 from .apps import App, AppTasks, contained
 from .http1 import Http1
-from .transport import Transport
+from .transport import PeerGone, Transport
 from .wire import Wire
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Connection:
         if isinstance(event, RawData):
             try:
                 await self.transport.send(event.data)
-            except trio.BrokenResourceError:
+            except PeerGone:
                 self.hang_up()
                 await trio.lowlevel.checkpoint()  # an app that streams on must not spin
         elif isinstance(event, Closed):

@@ -14,6 +14,7 @@ from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from quart import Websocket
 
 from .frames import INTERNAL_ERROR, NORMAL
+from .transport import PeerGone
 from .wire import Wire
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Handshake(WSStream):
                 raise TypeError("only text messages are spoken here")
             try:
                 await wire.send([text.encode()])
-            except trio.BrokenResourceError:
+            except PeerGone:
                 pass  # ASGI: sending to a peer that is gone is no error of the app
         elif message["type"] == "websocket.close":
             await wire.close(int(message.get("code", NORMAL)), message.get("reason") or "")
@@ -78,7 +79,7 @@ class Handshake(WSStream):
         if not await self.owner.may_switch():
             # Cancelled by now: the app learns it at this checkpoint.
             await trio.lowlevel.checkpoint()
-            raise trio.BrokenResourceError("the handshake has failed")
+            raise PeerGone("the handshake has failed")
         self.state = ASGIWebsocketState.CONNECTED
         await self.send(Response(stream_id=self.stream_id, status_code=status, headers=headers))
         self.wire = await self.owner.switch()

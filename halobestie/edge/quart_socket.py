@@ -15,6 +15,7 @@ from quart_trio.asgi import TrioASGIWebsocketConnection
 
 from .frames import INTERNAL_ERROR
 from .handshake import wire_of
+from .transport import PeerGone
 
 
 class _Inbox:
@@ -44,10 +45,13 @@ class SocketHandling(TrioASGIWebsocketConnection):
         websocket = self._create_websocket_from_scope(send)
         try:
             response = await self._handle(websocket)
-        except (trio.BrokenResourceError, BaseExceptionGroup) as error:
-            if not self._accepted or not _only_lost_peers(error):
-                raise
+        except PeerGone:
             return  # the handler was sending to a peer that had gone
+        except BaseExceptionGroup as group:
+            rest = group.split(PeerGone)[1]
+            if rest is not None:
+                raise rest from None
+            return
         if not self._accepted:
             await self._refuse(response, send)
         elif not self._closed:
@@ -61,7 +65,7 @@ class SocketHandling(TrioASGIWebsocketConnection):
             try:
                 return await self.app.full_dispatch_websocket(context)
             except (Exception, BaseExceptionGroup) as error:
-                if self._accepted:
+                if self._accepted or _is_cancellation(error):
                     raise  # to the edge: it logs, and closes with 1011
                 return await self.app.handle_websocket_exception(error)  # type: ignore[arg-type]
 
@@ -86,7 +90,6 @@ class SocketHandling(TrioASGIWebsocketConnection):
         await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
 
 
-def _only_lost_peers(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return error.split(trio.BrokenResourceError)[1] is None
-    return isinstance(error, trio.BrokenResourceError)
+def _is_cancellation(error: BaseException) -> bool:
+    """A group may carry it out of a handler's nursery, beside other things."""
+    return isinstance(error, BaseExceptionGroup) and error.subgroup(trio.Cancelled) is not None

@@ -17,6 +17,10 @@ _TURN = 64 * 1024  # bytes written without a wait before others get a turn
 _NOTHING = memoryview(b"")
 
 
+class PeerGone(trio.BrokenResourceError):
+    """What was to be sent has nobody to go to. The peer's doing, never a bug of the sender."""
+
+
 class Transport:
     """Owns the socket until `close()` or `kill()`.
 
@@ -75,7 +79,7 @@ class Transport:
     async def send(self, data: bytes) -> None:
         """Write all of `data`, behind everything sent before.
 
-        Raises trio.BrokenResourceError when the peer is gone, or took longer than the
+        Raises PeerGone when the peer is gone, or took longer than the
         limit: then the connection is dead, for what was torn cannot be mended. A
         cancelled send is finished by the next one if it had begun.
         """
@@ -95,7 +99,7 @@ class Transport:
         """Write without waiting, only if nothing is waiting to be written.
 
         True: all of it has gone, or has begun to go; call `flush()` if `pending`. False:
-        none of it. Raises trio.BrokenResourceError as `send` does.
+        none of it. Raises PeerGone as `send` does.
         """
         if not self._idle:
             return False
@@ -122,7 +126,7 @@ class Transport:
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise trio.BrokenResourceError("the peer is gone") from error
+            raise PeerGone("the peer is gone") from error
         self._counters.bytes_out += written
         return written
 
@@ -145,15 +149,15 @@ class Transport:
         if patience.cancelled_caught:
             self._counters.faults["does_not_read"] += 1
             self.kill()
-            raise trio.BrokenResourceError("the peer does not read")
+            raise PeerGone("the peer does not read")
 
     async def _wait_writable(self) -> None:
         if self.closed:
-            raise trio.BrokenResourceError("the connection is closed")
+            raise PeerGone("the connection is closed")
         try:
             await trio.lowlevel.wait_writable(self._socket)
         except trio.ClosedResourceError:
-            raise trio.BrokenResourceError("the connection was closed") from None
+            raise PeerGone("the connection was closed") from None
 
     def shutdown(self) -> None:
         """We will write nothing more; the peer sees the end of our bytes."""

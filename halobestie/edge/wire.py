@@ -26,7 +26,7 @@ from .frames import (
 )
 from .limits import Limits
 from .statistics import Counters
-from .transport import Transport
+from .transport import PeerGone, Transport
 
 _BURST = 32  # messages delivered from one read before others get a turn
 _PING = encode_frame(PING, b"")
@@ -144,7 +144,7 @@ class Wire:
             with trio.move_on_after(self._limits.close_seconds):
                 try:
                     await self._transport.send(encode_close(code, reason))
-                except trio.BrokenResourceError:
+                except PeerGone:
                     pass
         self._end(code)
 
@@ -160,22 +160,22 @@ class Wire:
         """Send each of `frames` (UTF-8 text) as one message, all in one write.
 
         Waits only while the peer does not take what was sent, at most the send limit.
-        Raises trio.BrokenResourceError when the wire is closed, the peer is gone, or
+        Raises PeerGone (a trio.BrokenResourceError) when the wire is closed, the peer is gone, or
         did not read for that long.
         """
         if self._closing or self._over:
-            raise trio.BrokenResourceError("the wire is closed")
+            raise PeerGone("the wire is closed")
         self._counters.frames_out += len(frames)
         try:
             await self._transport.send(encode_texts(frames))
-        except trio.BrokenResourceError:
+        except PeerGone:
             self._owner.peer_gone()
             raise
 
     def send_nowait(self, frames: Sequence[bytes]) -> bool:
         """As `send` without waiting: False, and nothing sent, if earlier bytes still wait."""
         if self._closing or self._over:
-            raise trio.BrokenResourceError("the wire is closed")
+            raise PeerGone("the wire is closed")
         if not self._transport.try_send(encode_texts(frames)):
             return False
         self._counters.frames_out += len(frames)
@@ -186,7 +186,7 @@ class Wire:
     async def _flush(self) -> None:
         try:
             await self._transport.flush()
-        except trio.BrokenResourceError:
+        except PeerGone:
             pass  # the reader sees it too
 
     def ping(self) -> None:
@@ -200,7 +200,7 @@ class Wire:
             return
         try:
             self._transport.try_send(frame)
-        except trio.BrokenResourceError:
+        except PeerGone:
             self._owner.peer_gone()  # the reader sees it too, if one reads
 
     # -- ending
@@ -214,7 +214,7 @@ class Wire:
         with trio.move_on_after(self._limits.close_seconds) as patience:
             try:
                 await self._say_goodbye(code, reason)
-            except trio.BrokenResourceError:
+            except PeerGone:
                 self._end(ABNORMAL)
         if patience.cancelled_caught:
             self._counters.faults["no_close_reply"] += 1
@@ -230,7 +230,7 @@ class Wire:
             await self._read_on()
 
     def kill(self) -> None:
-        """Hang up now, without a word. The iteration ends, senders get BrokenResourceError."""
+        """Hang up now, without a word. The iteration ends, senders get PeerGone."""
         self._transport.kill()
         self._end(ABNORMAL)
 

@@ -288,7 +288,7 @@ def empty_fragments(target: Target) -> None:
 def answers_at_once(target: Target) -> None:
     begun = monotonic()
     target.get("/ping")
-    assert monotonic() - begun < 0.5
+    assert monotonic() - begun < 2.0
 
 
 @attack

@@ -29,7 +29,7 @@ LIMITS = Limits(
     handshake_seconds=2.0,
     send_seconds=0.8,
     grace_seconds=0.5,
-    linger_seconds=0.3,
+    linger_seconds=2.0,
     close_seconds=0.5,
     ping_seconds=1.0,
 )

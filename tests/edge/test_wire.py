@@ -275,6 +275,25 @@ async def test_a_lost_peer_is_no_error_of_the_handlers() -> None:
         assert house.listener.statistics().failures == 0
 
 
+async def test_a_lost_peer_is_no_error_in_a_handlers_nursery_either() -> None:
+    async def two_tasks(wire: Wire) -> None:
+        async def talk() -> None:
+            while True:
+                await wire.send([b"hello?"])
+                await trio.lowlevel.checkpoint()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(talk)
+            await trio.sleep_forever()
+
+    async with serving(app_with(two_tasks)) as house:
+        peer = await house.socket()
+        await peer.hang_up()
+        while house.listener.statistics().open_connections:  # noqa: ASYNC110 - nobody tells
+            await trio.sleep(0.01)
+        assert house.listener.statistics().failures == 0
+
+
 async def test_a_handler_outlives_its_peer_by_the_grace_and_no_more() -> None:
     ended = trio.Event()
 
