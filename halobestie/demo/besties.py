@@ -8,9 +8,10 @@ import trio
 from .api import Api, Away, Refused
 from .app import App
 from .client import MitraApp
+from .codes import Codes
 from .link import Frame
 from .meter import Meter
-from .operator import Operator, Switchboard
+from .operator import Operator
 
 THINKS = (0.05, 0.4)  # seconds until a mitra accepts
 CODE_WITHIN = 10.0  # seconds for a one-time code to come
@@ -20,7 +21,7 @@ class Besties:
     """Made for one run; their apps live in the nursery that `come` is given."""
 
     def __init__(
-        self, api: Api, operator: Operator, codes: Switchboard, meter: Meter, rng: Random
+        self, api: Api, operator: Operator, codes: Codes, meter: Meter, rng: Random
     ) -> None:
         self.apps: list[MitraApp] = []
         self._by_id: dict[str, MitraApp] = {}

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from .api import Api, Refused
-from .own_node import OneTimeCodes
 
 MOST_SESSIONS = 50  # of one mitra at once, by the contract
 LOOK_PATIENCE = 2.0  # seconds; the view is refreshed again soon
@@ -33,16 +32,6 @@ class Operator:
         await self._call("PATCH", f"/internal/mitras/{mitra_id}", {"capacity_override": capacity})
         return mitra_id
 
-    async def code_for(self, phone: str) -> str | None:
-        """What the OTP stub of a development node would have sent last, if it tells."""
-        try:
-            answer = await self._api.call(
-                "GET", "/internal/_test/otp-code?phone=" + phone.replace("+", "%2B")
-            )
-        except Refused:
-            return None
-        return str(answer["code"])
-
     async def sessions_by_status(self) -> Counter[str]:
         """Of the sessions that have an actor now, from the live tree."""
         tree = await self._call("GET", "/internal/debug/actors", patience=LOOK_PATIENCE)
@@ -60,23 +49,6 @@ class Operator:
                 raise
         await self.sign_in()
         return await self._api.call(method, path, body, token=self._token, **more)
-
-
-class Switchboard:
-    """Where a mitra's login code is had: the node's log if it is at hand, else the node."""
-
-    def __init__(self, operator: Operator, log: OneTimeCodes | None) -> None:
-        self._operator = operator
-        self._log = log
-
-    async def code_for(self, phone: str) -> str:
-        """LookupError when neither tells."""
-        if self._log is not None:
-            return await self._log.code_for(phone)
-        code = await self._operator.code_for(phone)
-        if code is None:
-            raise LookupError("this node does not tell its one-time codes")
-        return code
 
 
 def capacity_for(customers: int, mitras: int) -> int:

@@ -17,35 +17,17 @@ from pathlib import Path
 
 import trio
 
+from .codes import OneTimeCodes
+
 READY_WITHIN = 60.0  # seconds; the first start makes a database
 STOPS_WITHIN = 20.0  # the drain is bounded by DRAIN_TIMEOUT_SECONDS, 8 by default
 RUN = [sys.executable, str(Path(__file__).resolve().parents[2] / "run.py")]
 
 _LISTENING = re.compile(r"(public|internal) listening on (http://[^\s\"]+)")
-_CODE = re.compile(r"\[OTP STUB\] phone=(\+\d+) code=(\d{6})")
 
 
 class NodeFailed(Exception):
     """One line: why the node did not come up, and where its log is."""
-
-
-class OneTimeCodes:
-    """The codes that the stub wrote to a log, by phone; the newest counts."""
-
-    def __init__(self) -> None:
-        self._codes: dict[str, str] = {}
-        self._news = trio.lowlevel.ParkingLot()
-
-    def read(self, line: str) -> None:
-        for phone, code in _CODE.findall(line):
-            self._codes[phone] = code
-            self._news.unpark_all()
-
-    async def code_for(self, phone: str) -> str:
-        """Wait for the phone's code, and take it: a code is good for one login."""
-        while phone not in self._codes:
-            await self._news.park()
-        return self._codes.pop(phone)
 
 
 class OwnNode:
@@ -64,7 +46,6 @@ class OwnNode:
         self._environ = {**environ, "DATA_DIR": str(data_dir), "LOG_FORMAT": "json"}
         self._environ.pop("PORT", None)  # would bind to every address
         self._process: trio.Process | None = None
-        self._listening = trio.Event()
 
     @property
     def public_url(self) -> str:
@@ -80,7 +61,7 @@ class OwnNode:
             f"{name.upper()}_BIND": self.listeners.get(name, "http://127.0.0.1:0")[len("http://") :]
             for name in ("public", "internal")
         }
-        self._listening = trio.Event()
+        settled = trio.Event()
         self._process = await trio.lowlevel.open_process(
             self._command,
             env={**self._environ, **binds},
@@ -90,18 +71,13 @@ class OwnNode:
             start_new_session=True,  # a ^C is for the demo, which stops the node in order
         )
         self.starts += 1
-        self._nursery.start_soon(self._read_output, self._process)
+        self._nursery.start_soon(self._read_output, self._process, settled)
         with trio.move_on_after(READY_WITHIN):
-            await self._listening.wait()
-        if not self._is_up():
-            code = self._process.poll()
+            await settled.wait()
+        code = self._process.poll()
+        if code is not None or not settled.is_set():
             why = "was not up in time" if code is None else f"ended with {code} at its start"
             raise NodeFailed(f"the node {why}, see {self.log_path}")
-
-    def _is_up(self) -> bool:
-        return (
-            self._process is not None and self._process.poll() is None and len(self.listeners) == 2
-        )
 
     async def kill(self) -> None:
         """SIGKILL, as a machine would lose it. Return when the process is gone."""
@@ -121,12 +97,12 @@ class OwnNode:
             self._process.kill()
         return await self._process.wait()
 
-    async def _read_output(self, process: trio.Process) -> None:
-        """Until the process closes its output; both listeners up, or the end, is news."""
+    async def _read_output(self, process: trio.Process, settled: trio.Event) -> None:
+        """Until the process closes its output. Settled: both listeners are up, or it ended."""
         assert process.stdout is not None
         seen: set[str] = set()
         rest = b""
-        async with await trio.open_file(self.log_path, "ab") as log:
+        async with process.stdout, await trio.open_file(self.log_path, "ab") as log:
             async for chunk in process.stdout:
                 await log.write(chunk)
                 await log.flush()
@@ -138,9 +114,9 @@ class OwnNode:
                         self.listeners[name] = url
                         seen.add(name)
                 if len(seen) == 2:
-                    self._listening.set()
+                    settled.set()
         await process.wait()
-        self._listening.set()
+        settled.set()
 
 
 @asynccontextmanager

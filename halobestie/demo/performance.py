@@ -14,9 +14,10 @@ import trio
 from .api import Api
 from .app import App
 from .besties import Besties
+from .codes import Codes
 from .evidence import Told, Violation
 from .meter import Meter
-from .operator import Operator, Switchboard, capacity_for
+from .operator import Operator, capacity_for
 from .own_node import OwnNode
 from .visitors import Visitors
 
@@ -50,7 +51,7 @@ class Plan(msgspec.Struct, frozen=True):
 class Performance:
     """One run against one node. `perform` once; the attributes are for the view."""
 
-    def __init__(self, plan: Plan, api: Api, operator: Operator, codes: Switchboard) -> None:
+    def __init__(self, plan: Plan, api: Api, operator: Operator, codes: Codes) -> None:
         self.plan = plan
         self.phase = "begins"
         self.node_was_away: float | None = None  # seconds from the kill to both listeners
@@ -75,9 +76,14 @@ class Performance:
         )
 
     def left_hanging(self) -> list[Violation]:
-        """Who could not finish, and what was never answered."""
+        """Who could not finish or was never paired, and what was never answered."""
         return [
             *self.visitors.still_here(),
+            *(
+                Violation("never_paired", app.user_id, "paid, and got no session")
+                for app in self.visitors.apps
+                if not app.conversations
+            ),
             *(
                 Violation("never_answered", f"{c.id} {app.role}", f"{c.unanswered} messages")
                 for app in self.apps

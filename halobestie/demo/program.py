@@ -26,15 +26,20 @@ from halobestie.settings import Bind, Settings, read_settings
 
 from .api import Api, Refused
 from .checker import violations
+from .codes import Codes, CodesInFile
 from .evidence import Violation
 from .meter import milliseconds, percentile
-from .operator import MOST_SESSIONS, Operator, Switchboard
+from .operator import MOST_SESSIONS, Operator
 from .own_node import NodeFailed, OwnNode, own_node
 from .performance import Performance, Plan
 from .rows import database_url, read_stored
 from .view import View
 
 SHOWN = 20  # violations in words; all are counted
+NEEDS_LOG = (
+    "a node runs at {} already, and its mitras' login codes are in its log: give --node-log FILE "
+    "(python3 run.py | tee FILE), or another --base-url to have a node of the demo's own"
+)
 
 
 class CannotRun(Exception):
@@ -49,6 +54,7 @@ class Theatre(msgspec.Struct):
     email: str
     password: str
     database_url: str
+    codes: Codes
     node: OwnNode | None = None  # None: somebody else's
     all_went_well: bool = False
 
@@ -83,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data-dir", type=Path, help="of the node: to start one there, or to check a running one"
     )
+    parser.add_argument(
+        "--node-log", type=Path, help="where a running node's output goes: mitras' codes are in it"
+    )
     parser.add_argument("--email", help="of an admin (default: CC_ADMIN_EMAIL)")
     parser.add_argument(
         "--password", help="of the admin (default: CC_ADMIN_PASSWORD, or as kept in DATA_DIR)"
@@ -113,8 +122,7 @@ async def _run(options: argparse.Namespace) -> int:
     async with _theatre(options, rng, console) as theatre:
         async with Api(theatre.public_url, rng) as public, Api(theatre.internal_url, rng) as inner:
             operator = Operator(inner, theatre.email, theatre.password)
-            codes = Switchboard(operator, theatre.node.codes if theatre.node else None)
-            performance = Performance(plan, public, operator, codes)
+            performance = Performance(plan, public, operator, theatre.codes)
             await _sign_in(operator)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(View(performance, operator, console).run)
@@ -151,6 +159,8 @@ async def _theatre(
     if runs:
         if options.kill:
             raise CannotRun(f"--kill is for a node of its own, and one runs at {public_url}")
+        if options.node_log is None:
+            raise CannotRun(NEEDS_LOG.format(public_url))
         console.print(f"the node at {public_url} runs already: using it")
         yield Theatre(
             public_url,
@@ -158,6 +168,7 @@ async def _theatre(
             email,
             options.password or _password_of(settings),
             database_url(environ, settings.data_dir),
+            CodesInFile(options.node_log),
         )
         return
     password = options.password or secrets.token_urlsafe(12)
@@ -167,7 +178,9 @@ async def _theatre(
     url = database_url(environ, data_dir)
     async with own_node(data_dir, environ) as node:
         console.print(f"a node of our own runs at {node.public_url}, data in {data_dir}")
-        theatre = Theatre(node.public_url, node.internal_url, email, password, url, node)
+        theatre = Theatre(
+            node.public_url, node.internal_url, email, password, url, node.codes, node
+        )
         yield theatre
     if options.data_dir is None and theatre.all_went_well:
         await trio.to_thread.run_sync(shutil.rmtree, data_dir)

@@ -89,8 +89,15 @@ class View:
         return table
 
     def _line(self) -> str:
+        show, meter = self._performance, self._performance.meter
         elapsed = trio.current_time() - self._began_at
-        return f"{elapsed:5.0f} s  " + " · ".join(f"{name}: {fact}" for name, fact in self._facts())
+        connected = sum(app.connected for app in show.apps)
+        return (
+            f"{elapsed:5.0f} s  {show.phase}: {connected} of {len(show.apps)} sockets up, "
+            f"{self._by_status()}; {meter.written} written, {meter.waiting} unanswered; "
+            f"acknowledged {_shown(meter.acks)}; at the peer {_shown(meter.arrivals)}; "
+            f"{show.reconnects} reconnects"
+        )
 
 
 def _shown(latencies: Latencies) -> str:
