@@ -12,7 +12,7 @@ subscription says is a `Gap`: from there on it listens.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ CONNECTIONS = 16
 CALL_WITHIN = 1.0  # seconds
 PAUSE = 1.0  # seconds for which calls fail at once after one has failed
 RESUBSCRIBE_AFTER = 0.2  # seconds
+CANCEL_AGAIN_AFTER = 0.05  # seconds
 BACKLOG = 10_000  # messages that a subscription keeps for a slow reader
 
 _COUNT = """
@@ -150,7 +151,9 @@ class Valkey:
         """
         subscription = Subscription()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._bridge.cross, _pump(self._url, channels, subscription))
+            nursery.start_soon(
+                self._bridge.cross, _until_cancelled(_pump(self._url, channels, subscription))
+            )
             yield subscription
             nursery.cancel_scope.cancel()
 
@@ -202,6 +205,21 @@ async def _open_client(url: str) -> "redis.asyncio.Redis":
 async def _within_limit(call: Callable[[], Awaitable[T]]) -> T:
     async with asyncio.timeout(CALL_WITHIN):
         return await call()
+
+
+async def _until_cancelled(endless: Coroutine[Any, Any, None]) -> None:
+    """Asyncio-side: run it, and cancel it until it hears.
+
+    redis swallows a cancellation that meets it while it connects, and goes on listening.
+    """
+    task = asyncio.create_task(endless)
+    try:
+        await asyncio.wait([task])
+    finally:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=CANCEL_AGAIN_AFTER)
+    task.result()
 
 
 async def _pump(url: str, channels: tuple[str, ...], subscription: Subscription) -> None:
