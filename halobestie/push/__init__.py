@@ -1,0 +1,1 @@
+"""What is owed to phones: an outbox in PostgreSQL, and who sends from it."""
