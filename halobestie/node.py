@@ -91,6 +91,7 @@ async def open_house(settings: Settings) -> AsyncIterator[tuple[House, trio.Nurs
         bridge = await stack.enter_async_context(open_bridge())
         await migrate(bridge, database_url)
         db = await stack.enter_async_context(open_database(bridge, database_url))
+        journal_db = await stack.enter_async_context(db.dedicated())
         valkey = await stack.enter_async_context(open_valkey(bridge, valkey_url))
         http = await stack.enter_async_context(open_http())
         gateway = None
@@ -111,6 +112,7 @@ async def open_house(settings: Settings) -> AsyncIterator[tuple[House, trio.Nurs
         outside = wiring.Outside(
             settings=settings,
             db=db,
+            journal_db=journal_db,
             valkey=valkey,
             gateway=gateway,
             sender=sender,

@@ -18,7 +18,7 @@ from halobestie.accounts.messages import Ports
 from halobestie.accounts.otp import CodeSender
 from halobestie.accounts.service import Accounts
 from halobestie.accounts.social import Keys
-from halobestie.adapters.postgres import Connection, Database
+from halobestie.adapters.postgres import Connection, Database, Dedicated
 from halobestie.adapters.valkey import Valkey
 from halobestie.chat.frames import SessionFrames
 from halobestie.chat.journal import Journal
@@ -56,6 +56,7 @@ class Outside:
 
     settings: Settings
     db: Database
+    journal_db: Dedicated  # its own, so that no message waits in the pool's queue
     valkey: Valkey
     gateway: Gateway | None
     sender: CodeSender
@@ -101,7 +102,7 @@ def furnish(outside: Outside, system: ActorSystem, health: Health) -> House:
     system.spawn("knobs", lambda: KnobKeeper(knobs), group="services")
     system.spawn("health", lambda: HealthWatch(health, db, outside.valkey), group="services")
     journal = system.spawn(
-        "journal", lambda: Journal(db, sessions), group="services", capacity=50_000
+        "journal", lambda: Journal(outside.journal_db, sessions), group="services", capacity=50_000
     )
     keeper = system.spawn(
         "availability",

@@ -11,14 +11,14 @@ was not yet acknowledged, and the sessions notice by their own deadline.
 from uuid import UUID
 
 from actors import Actor, Kind, Unavailable
-from halobestie.adapters.postgres import Database
+from halobestie.adapters.postgres import Dedicated
 
 from .messages import Committed, NotCommitted, Receipts, SessionMessage, StoredMessage, Write
 from .store import sql
 
 
 class Journal(Actor[Write]):
-    def __init__(self, db: Database, sessions: Kind[SessionMessage]) -> None:
+    def __init__(self, db: Dedicated, sessions: Kind[SessionMessage]) -> None:
         self._db = db
         self._sessions = sessions
         self._batch: list[Write] = []
