@@ -25,7 +25,7 @@ from halobestie.edge import Limits, Listener, take_wire
 LIMITS = Limits(
     head_seconds=0.8,
     idle_seconds=1.0,
-    body_seconds=0.8,
+    body_seconds=3.0,
     handshake_seconds=2.0,
     send_seconds=0.8,
     grace_seconds=0.5,
