@@ -1,6 +1,7 @@
 """The commands of `run.py`. Each imports what it needs when it runs, and nothing else."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
+
+_NO_ADDRESS = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}
 
 Command = Callable[[Sequence[str]], int]
 
@@ -104,6 +107,8 @@ def _refusal(error: BaseException) -> str | None:
     if isinstance(error, BaseExceptionGroup):
         reasons = [_refusal(each) for each in error.exceptions]
         return None if None in reasons else reasons[0]
+    if isinstance(error, OSError) and error.errno in _NO_ADDRESS:
+        return f"PUBLIC_BIND or INTERNAL_BIND cannot be had: {error.strerror}"
     refusals = (SettingsError, EmbeddedError, MigrationError, QueryError, Unavailable)
     return str(error) if isinstance(error, refusals) else None
 

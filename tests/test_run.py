@@ -1,6 +1,7 @@
 """The bootstrap: what it installs, and when not. pip itself is only recorded here."""
 
 import importlib.util
+import socket
 import subprocess
 import sys
 import threading
@@ -159,6 +160,19 @@ def test_a_bad_variable_stops_the_start_with_one_line(command: str) -> None:
     assert said.returncode == 2
     assert said.stderr.count("\n") == 1
     assert said.stderr.startswith("halobestie: DATABASE_URL must be a URL")
+
+
+def test_an_address_that_is_taken_stops_the_start_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("PUBLIC_BIND", f"127.0.0.1:{taken.getsockname()[1]}")
+        said = answer("serve")
+    assert said.returncode == 2
+    assert said.stderr.startswith("halobestie: PUBLIC_BIND or INTERNAL_BIND cannot be had")
+    assert said.stderr.count("\n") == 1
 
 
 def test_migrate_brings_an_embedded_database_forward_once(
