@@ -1,22 +1,20 @@
-"""The sockets of the two apps: handshake, hello, and the road in.
+"""The sockets of the two apps: hello, and the road in.
 
 The handler of a socket is its reader: it decodes a frame once and tells one actor.
 What goes out is the Socket actor's business. The road in holds no state but a budget
 of frames.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 import structlog
 import trio
-from quart import websocket
 from quart.wrappers import Response
 
 from actors import ActorError, MailboxFull, Ref
-from halobestie.callers import Caller, UserType
+from halobestie.callers import Caller
 from halobestie.chat.frames import ErrorFrame, TickFrame, encode
 from halobestie.chat.messages import (
     Look,
@@ -25,20 +23,19 @@ from halobestie.chat.messages import (
     SessionView,
     Typing,
 )
-from halobestie.edge import Wire, take_wire
-from halobestie.errors import Problem, Unauthenticated
+from halobestie.edge import Wire
+from halobestie.handshake import open_socket
 from halobestie.ids import new_id
 from halobestie.pairing.messages import GetPairing, PairingView
 from halobestie.presence.board import AvailabilityFrame
 from halobestie.presence.messages import Greet, Greeting, Heartbeat, Offer
 from halobestie.roster import CloseSocket, Entry, Push
-from halobestie.web import HaloApp, authenticate, bearer_token, house, problem_response
+from halobestie.web import HaloApp, house
 
 from . import frames
 from .frames import MitraFrame
 from .socket import EndReplay, Outgoing, Replay, SayHello, once
 
-PROTOCOL = "halobestie"
 BURST_SECONDS = 2.0  # worth of frames that may come at once after a pause
 REPLAY_PAGE = 100  # messages read and written at a time
 TRY_AGAIN = 1013
@@ -75,46 +72,11 @@ def add_sockets(app: HaloApp) -> None:
 
     @app.websocket("/api/client/ws")
     async def customer_socket() -> Response | None:
-        return await _open("customer")
+        return await open_socket("customer", _serve)
 
     @app.websocket("/api/mitra/ws")
     async def mitra_socket() -> Response | None:
-        return await _open("mitra")
-
-
-async def _open(user_type: UserType) -> Response | None:
-    """Authenticate, accept, and stay until the socket closes."""
-    offered = websocket.requested_subprotocols
-    subprotocol = PROTOCOL if PROTOCOL in offered else None
-    try:
-        caller = authenticate(_token(offered))
-        refusal = None if caller.user_type == user_type else (403, 4403)
-    except Unauthenticated as problem:
-        refusal, refused_with = (401, 4401), problem
-    if refusal is None:
-        await websocket.accept(subprotocol=subprotocol)
-        await _serve(caller, take_wire(websocket))
-        return None
-    status, code = refusal
-    if subprotocol is not None:
-        # A browser cannot see an HTTP refusal: it is told by a close code.
-        await websocket.accept(subprotocol=subprotocol)
-        await take_wire(websocket).close(code, "forbidden" if status == 403 else "unauthenticated")
-        return None
-    if status == 401:
-        return problem_response(refused_with)
-    return problem_response(Problem(403, "forbidden", "This socket is for the other app."))
-
-
-def _token(offered: Sequence[str]) -> str:
-    """The access token, by whichever of the three roads it came."""
-    token = bearer_token()
-    if token is None:
-        token = next((one[7:] for one in offered if one.startswith("bearer.")), None)
-    token = token or websocket.args.get("access_token")
-    if not token:
-        raise Unauthenticated(detail="An access token is needed.")
-    return token
+        return await open_socket("mitra", _serve)
 
 
 async def _serve(caller: Caller, wire: Wire) -> None:
