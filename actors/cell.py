@@ -46,7 +46,7 @@ log = logging.getLogger("actors")
 
 R = TypeVar("R")
 
-BATCH = 64  # messages between two flushes and checkpoints, for fairness among actors
+BATCH = 128  # messages between two flushes and checkpoints, for fairness among actors
 AWAY_RETRY = 0.2, 2.0  # seconds before the next try while something is away: first, longest
 
 
@@ -126,7 +126,8 @@ class Cell:
         self.away_tries = 0
         self._factory = factory  # None: the kind's own, with the key
         self._crashes: CrashHistory | None = None
-        self._owed: set[Question] | None = None  # made when first needed: it is not small
+        # In order of asking; made when first needed: it is not small.
+        self._owed: dict[Question, None] | None = None
 
     def ref(self) -> Ref[Any]:
         """The address under which others find this cell."""
@@ -147,14 +148,14 @@ class Cell:
         question.debtor = self
         if question.alive:
             if self._owed is None:
-                self._owed = set()
-            self._owed.add(question)
+                self._owed = {}
+            self._owed[question] = None
         return Later(question)
 
     def settled(self, question: Question) -> None:
         """An owed question was answered, or its asker waits no longer."""
         if self._owed is not None:
-            self._owed.discard(question)
+            self._owed.pop(question, None)
             if self.draining and not self._owed:
                 self.mailbox.wake()
 

@@ -24,7 +24,7 @@ async def outcome(asking: Awaitable[object]) -> object:
     result: object
     try:
         result = await asking
-    except Exception as error:  # noqa: BLE001 - it is the result
+    except Exception as error:
         result = type(error)
     assert trio.current_time() == before
     return result

@@ -122,6 +122,19 @@ async def test_the_drain_does_not_wait_for_an_answer_that_nobody_waits_for(
         assert trio.current_time() - before == 3
 
 
+async def test_the_drain_does_not_wait_to_answer_one_who_left_before_his_turn(
+    cast: Kind[Line], system: ActorSystem, stage: Stage
+) -> None:
+    ayu = cast.ref("ayu")
+    ayu.tell(Hold("gate"))
+    with trio.move_on_after(1):
+        await ayu.ask(Owe("coffee"))
+    stage.open("gate")
+    before = trio.current_time()
+    assert await system.drain(10) == []
+    assert trio.current_time() == before
+
+
 async def test_the_drain_ends_at_its_bound_and_names_those_cut_off(
     system: ActorSystem, stage: Stage
 ) -> None:

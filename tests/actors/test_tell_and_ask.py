@@ -18,6 +18,7 @@ from actors import (
     MailboxFull,
     Unavailable,
 )
+from actors.cell import BATCH
 from actors.testing import Probe, running_system, settle
 
 from .cast import (
@@ -266,15 +267,12 @@ async def test_several_messages_share_a_flush(system: ActorSystem) -> None:
             self.batch = []
 
     gatherer = system.spawn("gatherer", Gatherer, group="services")
-    for number in range(150):
+    for number in range(BATCH + 22):
         gatherer.tell(number)
     await settle(system)
-    gatherer.tell(150)
-    gatherer.stop()
-    await settle(system)
 
-    assert [len(batch) for batch in batches] == [64, 64, 22]
-    assert list(chain(*batches)) == list(range(150))
+    assert [len(batch) for batch in batches] == [BATCH, 22]
+    assert list(chain(*batches)) == list(range(BATCH + 22))
 
 
 async def test_what_was_gathered_is_flushed_before_an_orderly_end(system: ActorSystem) -> None:

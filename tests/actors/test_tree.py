@@ -100,7 +100,7 @@ async def test_an_actor_tells_its_facts_mail_and_next_deadlines(
     (node,) = tree(system).children[0].children
     assert node.busy_with is None
     assert node.busy_seconds == 0
-    assert node.mailbox.depth == 0
+    assert (node.mailbox.depth, node.mailbox.high_water) == (0, 4)
 
 
 async def test_the_tree_shows_states_and_the_worst_one_of_a_group(
