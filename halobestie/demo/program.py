@@ -109,7 +109,7 @@ def _at_least_one(text: str) -> int:
 async def _run(options: argparse.Namespace) -> int:
     if options.customers > (MOST_SESSIONS - 1) * options.mitras:
         raise CannotRun(f"{options.mitras} mitras have no room for {options.customers} customers")
-    console = Console()
+    console = Console(soft_wrap=True, highlight=False)
     rng = Random(options.seed)
     plan = Plan(
         customers=options.customers,
@@ -219,7 +219,7 @@ def _report(performance: Performance, found: list[Violation], console: Console) 
         f"{meter.written} messages written"
     )
     for violation in found[:SHOWN]:
-        console.print(f"  {violation}", style="red", highlight=False)
+        console.print(f"  {violation}", style="red")
     if found:
         console.print(f"[red]{len(found)} promises were broken[/red]")
     else:

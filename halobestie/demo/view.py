@@ -50,7 +50,7 @@ class View:
     async def _print(self) -> None:
         while True:
             await self._look()
-            self._console.print(self._line(), highlight=False, soft_wrap=True)
+            self._console.print(self._line())
             await trio.sleep(LINE_EVERY)
 
     async def _look(self) -> None:
