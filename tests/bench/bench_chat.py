@@ -42,12 +42,14 @@ FIGURES: dict[str, list[tuple[str, tuple[str, ...], str]]] = {
         ("messages/s", ("acked_per_s",), "at least 1"),
         ("ack p99 ms", ("ack_ms", "p99"), ""),
         ("server us/message", ("processes", "server", "us_per_msg"), ""),
+        ("cores used by others", ("other_cores",), "few"),
     ],
     "open-500": [
         ("send-to-peer p50 ms", ("deliver_ms", "p50"), ""),
         ("send-to-peer p99 ms", ("deliver_ms", "p99"), "at most 3"),
         ("ack p99 ms", ("ack_ms", "p99"), ""),
         ("server cores", ("processes", "server", "cores"), ""),
+        ("cores used by others", ("other_cores",), "few"),
     ],
     "idle-2000": [("KiB per socket", ("kb_per_conn", "5s"), "ours at most 60")],
 }
