@@ -14,7 +14,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 import msgspec
 import redis
@@ -27,6 +27,7 @@ from redis.backoff import NoBackoff
 from halobestie.adapters.bridge import Bridge
 
 T = TypeVar("T")
+ArgsT = TypeVarTuple("ArgsT")
 
 CONNECTIONS = 16
 CALL_WITHIN = 1.0  # seconds
@@ -152,7 +153,7 @@ class Valkey:
         subscription = Subscription()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(
-                self._bridge.cross, _until_cancelled(_pump(self._url, channels, subscription))
+                self._bridge.cross, _until_cancelled(_pump, self._url, channels, subscription)
             )
             yield subscription
             nursery.cancel_scope.cancel()
@@ -207,12 +208,14 @@ async def _within_limit(call: Callable[[], Awaitable[T]]) -> T:
         return await call()
 
 
-async def _until_cancelled(endless: Coroutine[Any, Any, None]) -> None:
+async def _until_cancelled(
+    endless: Callable[[Unpack[ArgsT]], Coroutine[Any, Any, None]], *args: Unpack[ArgsT]
+) -> None:
     """Asyncio-side: run it, and cancel it until it hears.
 
     redis swallows a cancellation that meets it while it connects, and goes on listening.
     """
-    task = asyncio.create_task(endless)
+    task = asyncio.create_task(endless(*args))
     try:
         await asyncio.wait([task])
     finally:
