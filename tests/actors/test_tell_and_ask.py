@@ -18,7 +18,7 @@ from actors import (
     MailboxFull,
     Unavailable,
 )
-from actors.cell import BATCH
+from actors.serving import BATCH
 from actors.testing import Probe, running_system, settle
 
 from .cast import (
