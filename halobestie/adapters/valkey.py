@@ -14,7 +14,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from typing import Any, TypeVar, TypeVarTuple
 
 import msgspec
 import redis
@@ -209,7 +209,7 @@ async def _within_limit(call: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _until_cancelled(
-    endless: Callable[[Unpack[ArgsT]], Coroutine[Any, Any, None]], *args: Unpack[ArgsT]
+    endless: Callable[[*ArgsT], Coroutine[Any, Any, None]], *args: *ArgsT
 ) -> None:
     """Asyncio-side: run it, and cancel it until it hears.
 
