@@ -28,7 +28,7 @@ from halobestie.adapters.jwks import Jwks
 from halobestie.adapters.migrations import migrate
 from halobestie.adapters.otp import FazpassSender, StubSender
 from halobestie.adapters.postgres import open_database
-from halobestie.adapters.valkey import Gap, Valkey, ValkeyAway, open_valkey
+from halobestie.adapters.valkey import Valkey, ValkeyAway, open_valkey
 from halobestie.adapters.xendit import XenditGateway
 from halobestie.chat.messages import Wake as WakeSession
 from halobestie.chat.store import SessionStore
@@ -91,6 +91,7 @@ async def open_house(settings: Settings) -> AsyncIterator[tuple[House, trio.Nurs
         bridge = await stack.enter_async_context(open_bridge())
         await migrate(bridge, database_url)
         db = await stack.enter_async_context(open_database(bridge, database_url))
+        await db.prepare_all()
         journal_db = await stack.enter_async_context(db.dedicated())
         valkey = await stack.enter_async_context(open_valkey(bridge, valkey_url))
         http = await stack.enter_async_context(open_http())
@@ -169,9 +170,8 @@ async def _announce_knobs(valkey: Valkey) -> None:
 
 async def _listen_for_knobs(valkey: Valkey, system: ActorSystem) -> None:
     async with valkey.subscribe(KNOBS_CHANNEL) as events:
-        async for event in events:
-            if not isinstance(event, Gap):
-                system.ref("knobs", "knobs").tell(Reread())
+        async for _ in events:  # a gap too: what was lost may have been an announcement
+            system.ref("knobs", "knobs").tell(Reread())
 
 
 def log_tree(house: House) -> None:
