@@ -44,6 +44,7 @@ class Plan(msgspec.Struct, frozen=True):
     mitras: int
     rate: float  # messages a second, altogether
     seconds: float
+    tier: str | None = None  # None: the first that is shown, for a new customer the trial
     kill: bool = False
     seed: int = 1
 
@@ -58,7 +59,7 @@ class Performance:
         self.meter = Meter()
         self._rng = Random(plan.seed)
         self.besties = Besties(api, operator, codes, self.meter, self._rng)
-        self.visitors = Visitors(api, self.meter)
+        self.visitors = Visitors(api, self.meter, plan.tier)
 
     @property
     def apps(self) -> list[App]:

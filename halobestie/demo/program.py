@@ -78,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--customers", type=_at_least_one, default=20)
     parser.add_argument("--mitras", type=_at_least_one, default=8)
+    parser.add_argument(
+        "--tier", help="what they buy, e.g. test_1, one minute (default: the first they are shown)"
+    )
     parser.add_argument("--rate", type=float, default=20.0, help="messages a second, altogether")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long they talk")
     parser.add_argument(
@@ -116,6 +119,7 @@ async def _run(options: argparse.Namespace) -> int:
         mitras=options.mitras,
         rate=options.rate,
         seconds=options.seconds,
+        tier=options.tier,
         kill=options.kill,
         seed=options.seed,
     )

@@ -17,11 +17,12 @@ NAMES = ("Sari", "Dewi", "Rizky", "Putri", "Agus", "Wulan", "Bayu", "Intan", "Fa
 class Visitors:
     """Made for one run. `live` once for each customer, `leave` once for all."""
 
-    def __init__(self, api: Api, meter: Meter) -> None:
+    def __init__(self, api: Api, meter: Meter, tier: str | None) -> None:
         self.apps: list[CustomerApp] = []
         self.parted = 0  # sessions that were seen to their end
         self._api = api
         self._meter = meter
+        self._tier = tier
         self._leaving = False
         self._here: set[CustomerApp] = set()
 
@@ -53,7 +54,7 @@ class Visitors:
 
     async def _find_a_bestie(self, app: CustomerApp) -> Conversation | None:
         """Buys once, searches until there is a session; None if asked to leave before."""
-        payment_id: str = (await app.buy())["id"]
+        payment_id: str = (await app.buy(self._tier))["id"]
 
         def decided() -> bool:
             failed = app.pairing is not None and app.pairing["status"] == "failed"
