@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import jwt
@@ -22,11 +22,13 @@ from halobestie.adapters.postgres import Database, Query
 from halobestie.adapters.valkey import Subscription, Valkey, ValkeyAway
 from halobestie.control import audit, customers, mitras, operators
 from halobestie.control import auth as control_auth
-from halobestie.house import House
 from halobestie.knobs.messages import Knobs
 from halobestie.public import account, auth
 from halobestie.settings import Secret, Settings, read_settings
 from halobestie.web import HaloApp, Readiness, make_app
+
+if TYPE_CHECKING:
+    from halobestie.house import House
 
 SECRET = "a-test-key-of-at-least-32-bytes-in-length"
 ADMIN = ("boss@example.org", "the boss of it all")
@@ -218,7 +220,7 @@ class World:
         control = (control_auth, operators, mitras, customers, audit)
         self.internal = self._app("internal", [a for part in control for a in part.areas], house)
 
-    def _app(self, name: str, areas: Sequence[Any], house: House) -> HaloApp:
+    def _app(self, name: str, areas: Sequence[Any], house: "House") -> HaloApp:
         app = make_app(
             name,
             areas,
