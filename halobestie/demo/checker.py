@@ -8,6 +8,7 @@ none: it may be stored or not. Both apps must have been connected, and quiet, at
 end; the rows are read after that.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -141,7 +142,8 @@ def _in_order(history: History, rows: Sequence[StoredMessage]) -> Iterator[Viola
         if not sighting.resumed and sighting.seq not in seen:
             if sighting.seq < highest.get(sighting.connection, 0):
                 yield Violation("out_of_order", where, f"seq {sighting.seq} after {before}")
-            skipped = [q for q in theirs if before < q < sighting.seq and q not in seen]
+            between = theirs[bisect_right(theirs, before) : bisect_left(theirs, sighting.seq)]
+            skipped = [seq for seq in between if seq not in seen]
             if skipped:
                 yield Violation("skipped", where, f"{_some(skipped)} before seq {sighting.seq}")
         if not sighting.resumed:
