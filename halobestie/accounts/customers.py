@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from actors import Clock, Unavailable
+from actors import ActorError, Clock
 from halobestie.accounts.audit import write_audit
 from halobestie.accounts.messages import NOBODY, Ports
 from halobestie.accounts.sessions import AuthSessions
@@ -194,7 +194,7 @@ class Customers:
         try:
             await self._ports.customer_gone(customer_id)
             await self._db.run(sql.farewell_said, id=customer_id)
-        except (Unavailable, Problem) as error:
+        except (ActorError, Problem) as error:
             # It stays due; the account itself is closed already.
             _log.warning("farewell put off", error=type(error).__name__)
 

@@ -103,7 +103,8 @@ class Mitras:
 
         before, after, revoked = await self._db.transaction(work)
         await self._sessions.announce(revoked)
-        if before.is_active and not after.is_active:
+        if wanted.is_active is False:
+            # Also when it was off already: the first time may have been cut short here.
             await self._ports.mitra_deactivated(mitra_id)
         elif after != before:
             await self._ports.mitra_changed(mitra_id)

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 import trio
 
-from actors import Clock, Unavailable
+from actors import ActorError, Clock, Unavailable
 from halobestie.accounts.audit import Audit
 from halobestie.accounts.customers import Customers
 from halobestie.accounts.devices import Devices
@@ -158,7 +158,11 @@ class Accounts:
         """End the caller's auth session everywhere."""
         await self.sessions.revoke(caller.session_id, "logout")
         if caller.user_type == "mitra":
-            await self.ports.mitra_signed_out(caller.id)
+            try:
+                await self.ports.mitra_signed_out(caller.id)
+            except ActorError as error:
+                # Signed out they are; without heartbeats presence finds out by itself.
+                _log.warning("sign-out not told", error=type(error).__name__)
 
     async def _user(self, user_type: UserType, user_id: UUID) -> User:
         if user_type == "mitra":

@@ -73,9 +73,17 @@ class AuthSessions:
     def check(self, access_token: str) -> Caller:
         """Whose access token it is. No query; Unauthenticated if it is not valid any more."""
         caller = self._access.check(access_token)
-        if caller.session_id in self._revocations:
+        if self.is_over(caller.session_id):
             raise Unauthenticated(detail="This sign-in is over.")
         return caller
+
+    def is_over(self, session_id: UUID) -> bool:
+        """Whether it was revoked. No query.
+
+        A socket asks once more after it has been registered: a revocation that fell
+        between its handshake and that found no socket to close.
+        """
+        return session_id in self._revocations
 
     async def open(self, user_type: UserType, user_id: UUID, role: Role | None = None) -> Pair:
         """Sign a user in. Unauthenticated if they may not (any more)."""
