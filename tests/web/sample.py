@@ -47,6 +47,7 @@ class Order(msgspec.Struct):
 
 class Loud(msgspec.Struct):
     word: str
+    anything: dict[str, object] = {}
 
 
 FAILURES: dict[str, Exception] = {
