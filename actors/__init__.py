@@ -4,6 +4,7 @@ Knows trio, msgspec (for messages) and nothing of what it is used for.
 """
 
 from .actor import Actor
+from .changes import Change, Changes
 from .clock import Clock
 from .errors import (
     ActorCrashed,
@@ -30,6 +31,8 @@ __all__ = [
     "ActorSystem",
     "Ask",
     "AskTimeout",
+    "Change",
+    "Changes",
     "Clock",
     "CrashRequested",
     "Kind",
