@@ -10,6 +10,7 @@ from actors import ActorSystem, Clock, Kind
 from halobestie.accounts.service import Accounts
 from halobestie.chat.messages import SessionMessage
 from halobestie.chat.store import Transcripts
+from halobestie.figures import Figures
 from halobestie.health import Health
 from halobestie.knobs.keeper import KnobBoard
 from halobestie.pairing.messages import PairingMessage, PairingView
@@ -38,6 +39,7 @@ class House:
     knobs: KnobBoard
     payments: Payments
     money: MoneyDesk
+    figures: Figures
     pairing_store: PairingStore
     transcripts: Transcripts
     pairing_views: Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, PairingView]]]

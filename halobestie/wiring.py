@@ -25,6 +25,7 @@ from halobestie.chat.journal import Journal
 from halobestie.chat.messages import CloseAccount, SendMessage
 from halobestie.chat.session import ChatSession
 from halobestie.chat.store import CustomerSessions, SessionStore, Transcripts
+from halobestie.figures import Figures
 from halobestie.health import Health, HealthWatch
 from halobestie.house import House
 from halobestie.ids import new_id
@@ -234,6 +235,7 @@ def furnish(outside: Outside, system: ActorSystem, health: Health) -> House:
         knobs=knobs,
         payments=payments,
         money=MoneyDesk(db, clock, payments, write_audit),
+        figures=Figures(db),
         pairing_store=pairing_store,
         transcripts=transcripts,
         pairing_views=pairing_store.views,

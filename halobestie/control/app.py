@@ -3,13 +3,26 @@
 from halobestie.house import House
 from halobestie.web import HaloApp, make_app
 
-from . import audit, auth, config, customers, debug, mitras, money, operators, testing
+from . import (
+    audit,
+    auth,
+    config,
+    customers,
+    dashboard,
+    debug,
+    mitras,
+    money,
+    operators,
+    page,
+    testing,
+)
+from .sockets import add_sockets
 
-FILES = (auth, operators, audit, mitras, customers, config, money, debug)
+FILES = (page, auth, dashboard, operators, audit, mitras, customers, config, money, debug)
 
 
 def control_app(house: House) -> HaloApp:
-    """All internal routes, over one house. Test routes only where they are enabled."""
+    """All internal routes and sockets, over one house. Test routes only where enabled."""
     settings = house.settings
     files = (*FILES, testing) if settings.test_routes_enabled else FILES
     app = make_app(
@@ -22,4 +35,5 @@ def control_app(house: House) -> HaloApp:
         trusted_hops=settings.trusted_proxy_hops,
     )
     app.house = house
+    add_sockets(app, house)
     return app

@@ -13,6 +13,8 @@ from halobestie.errors import NotFound
 from halobestie.metrics import render
 from halobestie.web import Area, house, ok
 
+from . import forecast
+
 control = Area("/internal", users=("cc_user",))
 areas = (control,)
 
@@ -42,6 +44,12 @@ async def actors(query: TreeQuery) -> Response:
     else:
         node = _subtree(query.path)
     return ok(Tree(socket.gethostname(), house().clock.now(), node, totals(system)))
+
+
+@control.get("/debug/drain-forecast", answers={200: forecast.Forecast})
+async def drain_forecast() -> Response:
+    """What a restart would meet in each of the next 30 minutes, and the quietest of them."""
+    return ok(forecast.look(house()))
 
 
 @control.get("/metrics", public=True, answers={200: str})
