@@ -63,7 +63,7 @@ def _schemas(routes: Iterable[Route]) -> tuple[dict[Any, Any], dict[str, Any]]:
 def _anything(kind: type) -> dict[str, Any]:
     """`object` in a declaration means: whatever JSON can hold."""
     if kind is object:
-        return {}
+        return {"description": "Any JSON value."}  # an empty schema counts as none
     raise NotImplementedError
 
 
