@@ -67,15 +67,15 @@ def _bench(arguments: Sequence[str]) -> NoReturn:
 
 
 def _migrate(arguments: Sequence[str]) -> int:
-    from halobestie import migrate_command
+    from halobestie.commands import migrate
 
-    return migrate_command.main(arguments)
+    return migrate.main(arguments)
 
 
 def _actors(arguments: Sequence[str]) -> int:
-    from halobestie import actors_command
+    from halobestie.commands import actors
 
-    return actors_command.main(arguments)
+    return actors.main(arguments)
 
 
 def _demo(arguments: Sequence[str]) -> int:
@@ -91,9 +91,9 @@ def _fake_xendit(arguments: Sequence[str]) -> int:
 
 
 def _create_admin(arguments: Sequence[str]) -> int:
-    from halobestie import create_admin_command
+    from halobestie.commands import create_admin
 
-    return create_admin_command.main(arguments)
+    return create_admin.main(arguments)
 
 
 def _refusal(error: BaseException) -> str | None:

@@ -12,13 +12,19 @@ import msgspec
 from actors import Actor, Unavailable
 from halobestie.adapters.postgres import Database, queries
 from halobestie.adapters.valkey import Valkey, ValkeyAway
-from halobestie.web import Readiness
 
 LOOK_EVERY = 1.0  # seconds
 
 sql = queries("health")
 
 Phase = Literal["starting", "serving", "draining"]
+
+
+class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What `/readyz` says. `checks` names what is wrong, and how, while not ready."""
+
+    status: Literal["ready", "starting", "draining", "degraded"]
+    checks: dict[str, str] = {}
 
 
 class Health:

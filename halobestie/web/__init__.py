@@ -3,6 +3,7 @@
 Handlers import everything they need from here.
 """
 
+from halobestie.health import Readiness
 from halobestie.web.addresses import client_address
 from halobestie.web.admission import (
     Authenticate,
@@ -12,7 +13,7 @@ from halobestie.web.admission import (
     signed_in,
 )
 from halobestie.web.answers import no_content, ok
-from halobestie.web.app import HaloApp, Readiness, house, make_app
+from halobestie.web.app import HaloApp, house, make_app
 from halobestie.web.bodies import CursorPage, Moment, OffsetPage, Page, SpanPage
 from halobestie.web.problems import problem_response
 from halobestie.web.routes import Area, Route

@@ -8,15 +8,15 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
 import structlog
 from quart import current_app, g, request, websocket
 from quart.wrappers import Response
 from quart_trio import QuartTrio
 
 from halobestie.errors import NotFound, Problem
+from halobestie.health import Readiness
 from halobestie.web.admission import Authenticate
 from halobestie.web.answers import ok
 from halobestie.web.bodies import MAX_BODY_BYTES
@@ -30,13 +30,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("halobestie.web")
 _SILENT = frozenset({"/healthz", "/readyz"})  # probes every few seconds: no access line
-
-
-class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What `/readyz` says. `checks` names what is wrong, and how, while not ready."""
-
-    status: Literal["ready", "starting", "draining", "degraded"]
-    checks: dict[str, str] = {}
 
 
 class HaloApp(QuartTrio):

@@ -16,7 +16,7 @@ FEATURES = ("accounts", "knobs", "payments", "presence", "pairing", "chat", "pus
 BASICS = ("errors", "ids", "log", "secrets", "settings")
 SERVING = ("cli", "control", "demo", "edge", "node", "public")
 OUTSIDE = ("aiosql", "asyncpg", "redis", "trio_asyncio")
-CLIENTS = ("actors_command", "demo")  # programs of their own, on the other side of HTTP
+CLIENTS = ("commands.actors", "demo")  # programs of their own, on the other side of HTTP
 PORTS = ("gateway", "ports")  # where a feature says what it needs of an adapter
 
 

@@ -24,8 +24,8 @@ from halobestie.adapters.bridge import open_bridge
 from halobestie.adapters.migrations import migrate
 from halobestie.adapters.postgres import open_database
 from halobestie.adapters.valkey import open_valkey
+from halobestie.commands.migrate import open_servers
 from halobestie.log import configure_logging
-from halobestie.migrate_command import open_servers
 from halobestie.secrets import with_generated_secrets
 from halobestie.settings import Settings, read_settings
 

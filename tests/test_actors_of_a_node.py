@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from halobestie.actors_command import render
+from halobestie.commands.actors import render
 
 
 def actor(name: str, **facts: Any) -> dict[str, Any]:

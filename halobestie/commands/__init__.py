@@ -1,0 +1,1 @@
+"""What `run.py` does beside serving, a file for each command."""
