@@ -27,6 +27,10 @@ class Devices:
             at=self._clock.now(),
         )
 
+    async def forget_dead(self, fcm_token: str) -> None:
+        """A token that will never work again, whoever had it."""
+        await self._db.run(sql.forget_dead_device, fcm_token=fcm_token)
+
     async def forget(self, caller: Caller, fcm_token: str) -> None:
         """Only the caller's own; one that is not there is as good as forgotten."""
         await self._db.run(sql.forget_device, fcm_token=fcm_token, user_id=caller.id)

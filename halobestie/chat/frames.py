@@ -1,4 +1,7 @@
-"""What a session tells the apps. One struct a frame; `SessionFrames` says who gets it."""
+"""The frames of a conversation, one struct each; `SessionFrames` says who gets them.
+
+What a session says of its states is in `notices`.
+"""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,15 +10,7 @@ import msgspec
 
 from halobestie.roster import PushMessage, Roster
 
-from .messages import (
-    Completion,
-    EndedBy,
-    Party,
-    Sent,
-    SessionView,
-    StoredMessage,
-    other,
-)
+from .messages import Party, Sent, StoredMessage, other
 from .store import SessionRow
 
 
@@ -72,50 +67,6 @@ class TypingFrame(Frame, frozen=True, tag="typing"):
     is_typing: bool
 
 
-class TickFrame(Frame, frozen=True, tag="session_tick"):
-    session_id: UUID
-    remaining_seconds: int
-
-
-class WarningFrame(Frame, frozen=True, tag="session_warning"):
-    session_id: UUID
-    remaining_seconds: int
-
-
-class ExpiredFrame(Frame, frozen=True, tag="session_expired"):
-    session_id: UUID
-    decision_deadline: datetime
-
-
-class ClosingFrame(Frame, frozen=True, tag="session_closing"):
-    session_id: UUID
-    grace_deadline: datetime
-    ended_by: EndedBy
-
-
-class ClosingMessageFrame(Frame, frozen=True, tag="closing_message"):
-    session_id: UUID
-    sender_type: Party
-    content: str
-
-    def __repr__(self) -> str:
-        return f"ClosingMessageFrame(session_id={self.session_id})"
-
-
-class CompletedFrame(Frame, frozen=True, tag="session_completed"):
-    session_id: UUID
-    reason: Completion
-
-
-class StartedFrame(Frame, frozen=True, tag="session_started"):
-    session: SessionView
-
-
-class PairedFrame(Frame, frozen=True, tag="paired"):
-    payment_request_id: UUID
-    session: SessionView
-
-
 encode = msgspec.json.Encoder().encode
 
 
@@ -151,11 +102,17 @@ class SessionFrames:
         self._roster.deliver(row.customer_id, encoded)
         self._roster.deliver(row.mitra_id, encoded)
 
-    def message(self, row: SessionRow, message: StoredMessage, origin: UUID | None) -> None:
-        """A new message: to the other party, and to the sender's other sockets."""
+    def is_there(self, user_id: UUID) -> bool:
+        """Whether a person has a live socket."""
+        return self._roster.sockets(user_id) > 0
+
+    def message(self, row: SessionRow, message: StoredMessage, origin: UUID | None) -> int:
+        """A new message: to the other party, and to the sender's other sockets. How many
+        sockets the other party has."""
         push = PushMessage(row.id, message.seq, message_frame(message))
-        self._roster.deliver_message(user_of(row, other(message.sender_type)), push)
+        there = self._roster.deliver_message(user_of(row, other(message.sender_type)), push)
         self._roster.deliver_message(message.sender_id, push, but=origin)
+        return there
 
     def sent(
         self, row: SessionRow, user_id: UUID, client_message_id: str, sent: Sent, origin: UUID

@@ -4,13 +4,14 @@ While one commit is under way the next group gathers in the mailbox, so the late
 a message is one or two commits and the throughput is not one commit a message. What
 was given in order is stored in order. After the commit each session is told once how
 far it is stored; if the commit fails, or its fate is unknown, each session is told
-that, and reads itself back. The journal holds nothing of its own: a crash costs what
+that, and reads itself back. What such a session had given meanwhile is refused by its
+number: it must not be stored over a gap. The journal holds nothing of its own: a crash costs what
 was not yet acknowledged, and the sessions notice by their own deadline.
 """
 
 from uuid import UUID
 
-from actors import Actor, Kind, Unavailable
+from actors import Actor, Kind, MailboxFull, Unavailable
 from halobestie.adapters.postgres import Dedicated
 
 from .messages import Committed, NotCommitted, Receipts, SessionMessage, StoredMessage, Write
@@ -60,6 +61,7 @@ class Journal(Actor[Write]):
             sql.write_batch,
             session_ids=list(groups),
             epochs=[group.epoch for group in groups.values()],
+            first_seqs=[group.first_seq for group in groups.values()],
             last_seqs=[group.last_seq for group in groups.values()],
             customer_delivered=[one.customer_delivered for one in receipts],
             customer_read=[one.customer_read for one in receipts],
@@ -78,12 +80,15 @@ class Journal(Actor[Write]):
 
     def _tell(self, groups: "dict[UUID, _Group]", written: set[UUID]) -> None:
         for session_id, group in groups.items():
-            self._sessions.tell_running(
-                session_id,
-                Committed(group.epoch, group.last_seq, group.receipts)
-                if session_id in written
-                else NotCommitted(group.epoch),
-            )
+            try:
+                self._sessions.tell_running(
+                    session_id,
+                    Committed(group.epoch, group.last_seq, group.receipts)
+                    if session_id in written
+                    else NotCommitted(group.epoch),
+                )
+            except MailboxFull:
+                continue  # a flooded session notices by its own deadline
 
     def info(self) -> dict[str, object]:
         return {"commits": self._commits, "largest_batch": self._largest}
@@ -92,10 +97,11 @@ class Journal(Actor[Write]):
 class _Group:
     """What one commit holds of one session."""
 
-    __slots__ = ("epoch", "last_seq", "messages", "receipts")
+    __slots__ = ("epoch", "first_seq", "last_seq", "messages", "receipts")
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
+        self.first_seq = 0
         self.last_seq = 0
         self.messages: list[StoredMessage] = []
         self.receipts = Receipts()
@@ -105,4 +111,5 @@ class _Group:
         self.receipts = write.receipts
         if write.message is not None:
             self.messages.append(write.message)
+            self.first_seq = self.first_seq or write.message.seq
             self.last_seq = write.message.seq

@@ -159,6 +159,16 @@ class Letters:
         """How many messages of the other a party has not read."""
         return len(self._unread[party])
 
+    def last_unread(self, reader: Party) -> int:
+        """The newest message that a reader has not read; 0 if there is none."""
+        unread = self._unread[reader]
+        return unread[-1] if unread else 0
+
+    def delivered_to(self, reader: Party) -> int:
+        """Up to which seq a reader has acknowledged, stored or not yet."""
+        wanted = self._wanted
+        return wanted.customer_delivered if reader == "customer" else wanted.mitra_delivered
+
     def peer_has(self, party: Party) -> tuple[int, int]:
         """Up to which seq the other has received and read what `party` wrote."""
         stored = self.receipts

@@ -12,12 +12,23 @@ Party = Literal["customer", "mitra"]
 SessionStatus = Literal["active", "expired", "closing", "completed"]
 EndedBy = Literal["customer", "mitra", "operator", "system"]
 Completion = Literal["closed", "grace_over", "abandoned", "operator", "account_closed"]
+ExtensionOutcome = Literal["approved", "auto_approved", "rejected", "auto_rejected"]
+ExtensionStatus = Literal["pending", ExtensionOutcome]
+DefaultAction = Literal["auto_approve", "auto_reject"]
 Refused = Literal[
     "not_found",
     "session_not_active",
     "session_not_closing",
     "early_end_disabled",
     "closing_message_exists",
+    "session_not_extendable",
+    "extension_pending",
+    "extension_resolved",
+    "payment_not_confirmed",
+    "free_trial_not_allowed",
+    "mitra_unavailable",
+    "already_rated",
+    "session_not_completed",
 ]
 
 
@@ -54,6 +65,15 @@ class ClosingMessage(Struct, frozen=True):
         return f"ClosingMessage(sender_type={self.sender_type!r})"
 
 
+class ExtensionView(Struct, frozen=True):
+    """The contract's EXTENSION."""
+
+    id: UUID
+    status: ExtensionStatus
+    duration_minutes: int
+    expires_at: datetime
+
+
 class SessionView(Struct, frozen=True, kw_only=True):
     """The contract's SESSION, as one party sees it."""
 
@@ -69,7 +89,7 @@ class SessionView(Struct, frozen=True, kw_only=True):
     remaining_seconds: int
     decision_deadline: datetime | None
     grace_deadline: datetime | None
-    extension: None = None
+    extension: ExtensionView | None
     last_seq: int
     unread_count: int
     peer_delivered_seq: int
@@ -115,7 +135,7 @@ class Refusal(Struct, frozen=True):
 
 
 class Announce(Struct, frozen=True):
-    """The session has just begun: tell both parties."""
+    """The session has just begun. It tells both parties as it starts, so this starts it."""
 
 
 class Look(Ask[SessionView | Refusal], frozen=True):
@@ -173,6 +193,38 @@ class CloseAccount(Ask[None], frozen=True):
     """The customer's account is closed, or blocked: the session is to close."""
 
 
+class RequestExtension(Ask[ExtensionView | Refusal], frozen=True):
+    """The customer wants more time, and has paid for it."""
+
+    user_id: UUID
+    payment_request_id: UUID
+
+
+class AnswerExtension(Ask[ExtensionView | Refusal], frozen=True):
+    """The mitra gives more time, or does not."""
+
+    user_id: UUID
+    extension_id: UUID
+    accepts: bool
+
+
+class Reroute(Ask[Refusal | None], frozen=True):
+    """An operator gives the session to another mitra."""
+
+    mitra_id: UUID
+    operator_id: UUID
+
+
+class OperatorEnd(Ask[Refusal | None], frozen=True):
+    """An operator ends the session."""
+
+    operator_id: UUID
+    reason: str
+
+    def __repr__(self) -> str:
+        return "OperatorEnd(…)"
+
+
 class MoveEnd(Ask[SessionView | Refusal], frozen=True):
     """For tests: let the time that remains be this."""
 
@@ -206,6 +258,15 @@ class NotCommitted(Struct, frozen=True):
     epoch: int
 
 
+class Pushed(Struct, frozen=True):
+    """Pushes are owed to a reader for everything up to a seq; what came at `next_at` and
+    later is still given time to be acknowledged."""
+
+    reader: Party
+    seq: int
+    next_at: datetime | None
+
+
 # a session's deadlines
 
 
@@ -223,6 +284,16 @@ class TimeUp(Struct, frozen=True):
 
 class DecisionOver(Struct, frozen=True):
     """The customer has not decided in time."""
+
+
+class ExtensionOver(Struct, frozen=True):
+    """The mitra has said nothing about the extension in time."""
+
+
+class PushDue(Struct, frozen=True):
+    """What this reader's app has not acknowledged by now is to be pushed."""
+
+    reader: Party
 
 
 class GraceOver(Struct, frozen=True):
@@ -246,14 +317,21 @@ SessionMessage = (
     | End
     | LeaveClosing
     | CloseAccount
+    | RequestExtension
+    | AnswerExtension
+    | Reroute
+    | OperatorEnd
     | MoveEnd
     | Wake
     | Committed
     | NotCommitted
+    | Pushed
     | Tick
     | OneMinuteLeft
     | TimeUp
     | DecisionOver
+    | ExtensionOver
+    | PushDue
     | GraceOver
     | CommitOverdue
     | Forgotten
@@ -270,3 +348,17 @@ class Write(Struct, frozen=True):
     epoch: int
     message: StoredMessage | None
     receipts: Receipts
+
+
+# to the herald
+
+
+class OweMessages(Struct, frozen=True):
+    """A reader has not acknowledged what was written above a seq: push it, if it stands
+    since before `older_than`."""
+
+    session_id: UUID
+    reader: Party
+    reader_id: UUID
+    above: int
+    older_than: datetime

@@ -1,41 +1,35 @@
 """One timed chat of a customer and a mitra.
 
-A ChatSession owns its clock, its states (see `rules`) and the numbers of its messages.
-Every state and deadline is a row, written before anyone hears of it; messages are
-acknowledged after the journal has committed them. A crash, a restart of the node or a
-lost database costs a re-read: what fell due meanwhile happens at once, in order.
+A ChatSession owns its clock and its states (see `rules`); what is written in it is its
+`Correspondence`. Every state and deadline is a row, committed with its place in the
+timeline, its money and its pushes before anyone hears of it. A crash, a restart of the
+node or a lost database costs a re-read: what fell due meanwhile happens at once, in
+order, and what was committed but told to nobody is told (see `told`).
 Once completed it stays for LINGER, for late receipts and repeats, then leaves memory.
 """
 
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
 
 import msgspec
 
-from actors import Actor, Kind, MailboxFull, Ref, Unavailable
+from actors import Actor, Kind, Ref
+from halobestie.ids import new_id
 from halobestie.knobs.messages import CurrentKnobs
-from halobestie.presence.messages import CustomerMessage, MitraMessage, Present, SessionMoved
+from halobestie.payments.messages import StatusChange
+from halobestie.presence.messages import CustomerMessage, MitraMessage, Present
 
 from . import rules
-from .frames import (
-    ClosingFrame,
-    ClosingMessageFrame,
-    CompletedFrame,
-    ExpiredFrame,
-    PairedFrame,
-    ReceiptFrame,
-    SessionFrames,
-    StartedFrame,
-    TickFrame,
-    TypingFrame,
-    WarningFrame,
-    party_of,
-    user_of,
-)
-from .letters import Letters, Owed, Pending
+from .announcer import Announcer
+from .correspondence import Correspondence, refuse
+from .frames import SessionFrames, party_of
+from .history import Transcripts
+from .letters import Letters
 from .messages import (
     Announce,
+    AnswerExtension,
     CloseAccount,
     ClosingMessage,
     CommitOverdue,
@@ -44,6 +38,8 @@ from .messages import (
     DecisionOver,
     End,
     EndedBy,
+    ExtensionOver,
+    ExtensionView,
     Forgotten,
     GraceOver,
     LeaveClosing,
@@ -51,10 +47,15 @@ from .messages import (
     MoveEnd,
     NotCommitted,
     OneMinuteLeft,
+    OperatorEnd,
+    OweMessages,
     Party,
+    PushDue,
+    Pushed,
     Receipt,
     Refusal,
-    Refused,
+    RequestExtension,
+    Reroute,
     SendMessage,
     Sent,
     SessionMessage,
@@ -64,269 +65,320 @@ from .messages import (
     Typing,
     Wake,
     Write,
-    other,
 )
-from .store import SessionRow, SessionStore
-from .views import view
+from .rules import Due, Extension, Resolution
+from .slots import Slots
+from .store import (
+    Change,
+    Event,
+    Loaded,
+    PaymentGone,
+    Resolved,
+    SessionRow,
+    SessionStore,
+)
+from .told import AllTold, Told
 
 LINGER = 60.0  # seconds that a completed session stays in memory
-COMMIT_SECONDS = 4.5  # the journal answers within this, or the sender is told to try again
 NOT_FOUND = Refusal("not_found")
+DUE: dict[Due, SessionMessage] = {
+    "warn": OneMinuteLeft(),
+    "end": TimeUp(),
+    "extension": ExtensionOver(),
+    "decision": DecisionOver(),
+    "grace": GraceOver(),
+}
+
+Answer = SessionView | ExtensionView | Refusal | Sent | None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Whom every session deals with; one for all of them."""
+
+    store: SessionStore
+    transcripts: Transcripts
+    journal: Ref[Write]
+    herald: Ref[OweMessages]
+    frames: SessionFrames
+    knobs: CurrentKnobs
+    board: Present
+    mitras: Kind[MitraMessage]
+    customers: Kind[CustomerMessage]
+    announce_status: Callable[[StatusChange], None]
+    told: AllTold
 
 
 class ChatSession(Actor[SessionMessage]):
     _row: SessionRow
-    _letters: Letters
+    _talk: Correspondence
+    _say: Announcer
+    _told: Told
     _closing: dict[Party, ClosingMessage]
 
-    def __init__(
-        self,
-        session_id: UUID,
-        *,
-        store: SessionStore,
-        journal: Ref[Write],
-        frames: SessionFrames,
-        knobs: CurrentKnobs,
-        board: Present,
-        mitras: Kind[MitraMessage],
-        customers: Kind[CustomerMessage],
-    ) -> None:
+    def __init__(self, session_id: UUID, around: Surroundings) -> None:
         self._id = session_id
-        self._store = store
-        self._journal = journal
-        self._frames = frames
-        self._knobs = knobs
-        self._board = board
-        self._mitras = mitras
-        self._customers = customers
+        self._around = around
+        self._store = around.store
         self._exists = False
 
     async def started(self) -> None:
+        around = self._around
         loaded = await self._store.claim(self._id)
         if loaded is None:
             return
-        self._exists = True
-        self._row = loaded.row
-        self._letters = Letters(loaded.row, loaded.unread)
+        row = self._row = loaded.row
         self._closing = {one.sender_type: one for one in loaded.closing}
-        self._tell_presences()
+        before = around.told.get(self._id)
+        self._told = around.told.setdefault(self._id, Told(row, row.last_seq, self._closing))
+        letters = Letters(row, loaded.unread)
+        self._talk = Correspondence(
+            row,
+            letters,
+            self._told,
+            journal=around.journal,
+            herald=around.herald,
+            frames=around.frames,
+            store=around.store,
+            deadlines=self.deadlines,
+            clock=self.clock,
+        )
+        self._say = Announcer(
+            around.frames, letters, self._closing, around.knobs, around.board, self.clock
+        )
+        self._slots = Slots(around.mitras, around.customers)
+        self._exists = True
+        if before is None:
+            if row.status == "active":
+                self._say.begun(row)
+        else:
+            await self._catch_up(loaded, before)
+        self._slots.moved(row)
         self._arm()
 
-    async def receive(self, message: SessionMessage) -> SessionView | Refusal | Sent | None:
+    async def _catch_up(self, loaded: Loaded, told: Told) -> None:
+        """An incarnation before this one died: tell what it had committed and not told."""
+        row = loaded.row
+        missed = await self._around.transcripts.after(self._id, told.seq, row.last_seq - told.seq)
+        self._talk.tell_missed(missed)
+        resolved = None
+        if told.extension_id not in (None, row.extension and row.extension.id):
+            resolved = await self._store.extension(self._id, told.extension_id)
+        self._say.caught_up(loaded, told, resolved)
+        told.note(row)
+        told.closing.update(self._closing)
+
+    async def stopping(self) -> None:
+        self._around.told.pop(self._id, None)
+
+    async def receive(self, message: SessionMessage) -> Answer:
         if not self._exists:
             self.stop()
             if isinstance(message, SendMessage | Receipt | Typing):
-                return self._refuse(message, "not_found")
+                return refuse(self._around.frames, self._id, message, "not_found")
             return NOT_FOUND
         match message:
             case SendMessage():
-                return await self._send(message)
+                return await self._talk.send(message, self.defer)
             case Committed():
-                self._committed(message)
+                self._talk.committed(message)
             case Receipt():
-                return self._receipt(message)
+                return self._talk.receipt(message)
             case Typing():
-                return self._typing(message)
+                return self._talk.typing(message)
             case Look(user_id):
                 party = party_of(self._row, user_id)
-                return NOT_FOUND if party is None else self._view(party)
-            case Announce():
-                self._announce()
+                return NOT_FOUND if party is None else self._say.view(self._row, party)
             case End(user_id):
                 return await self._end(user_id)
             case LeaveClosing(user_id, content):
                 return await self._leave_closing(user_id, content)
+            case RequestExtension(user_id, payment_request_id):
+                return await self._request(user_id, payment_request_id)
+            case AnswerExtension():
+                return await self._answer(message)
+            case Reroute(mitra_id, operator_id):
+                return await self._reroute(mitra_id, operator_id)
+            case OperatorEnd(operator_id, reason):
+                return await self._end_by_operator(operator_id, reason)
             case CloseAccount():
-                await self._close("system", None, end_reason="account_closed")
+                if self._row.status in ("active", "expired"):
+                    await self._close("system", None, end_reason="account_closed")
+            case MoveEnd(remaining_seconds):
+                return await self._move_end(remaining_seconds)
+            case Pushed():
+                self._talk.pushed(message)
+            case NotCommitted(epoch):
+                if epoch == self._row.epoch:
+                    self._talk.give_up()
+            case Announce() | Wake():
+                pass  # it runs, and has minded what there is
+            case _:
+                await self._fall_due(message)
+        return None
+
+    # the clock
+
+    async def _fall_due(
+        self,
+        message: Tick
+        | OneMinuteLeft
+        | TimeUp
+        | DecisionOver
+        | ExtensionOver
+        | PushDue
+        | GraceOver
+        | CommitOverdue
+        | Forgotten,
+    ) -> None:
+        match message:
             case Tick():
-                self._tick()
+                self._say.tick(self._row)
+                self._arm_tick()
             case OneMinuteLeft():
                 await self._warn()
             case TimeUp():
                 await self._expire()
             case DecisionOver():
                 await self._complete("abandoned")
+            case ExtensionOver():
+                await self._silence()
             case GraceOver():
                 await self._complete("grace_over")
-            case NotCommitted(epoch):
-                if epoch == self._row.epoch:
-                    self._give_up_pending()
+            case PushDue(reader):
+                self._talk.push_due(reader)
             case CommitOverdue():
-                self._give_up_pending()
-            case MoveEnd(remaining_seconds):
-                return await self._move_end(remaining_seconds)
-            case Wake():
-                pass
+                self._talk.give_up()
             case Forgotten():
-                self.stop()
+                if self._talk.owes_pushes:
+                    self.deadlines.after("forgotten", LINGER, Forgotten())
+                else:
+                    self.stop()
             case _:
                 assert_never(message)
-        return None
-
-    # messages
-
-    async def _send(self, message: SendMessage) -> Sent | Refusal | None:
-        party = party_of(self._row, message.user_id)
-        if party is None:
-            return self._refuse(message, "not_found")
-        letters = self._letters
-        if letters.sent is None:
-            letters.sent = await self._store.sent(self._id) if letters.last_seq else {}
-        known = letters.known(party, message.client_message_id)
-        if isinstance(known, Sent):
-            if message.socket_id is not None:
-                self._frames.sent(
-                    self._row, message.user_id, message.client_message_id, known, message.socket_id
-                )
-            return known
-        if known is None and self._row.status != "active":
-            return self._refuse(message, "session_not_active")
-        owed: Owed = (self.defer(message), message.socket_id)
-        if known is not None:
-            known.owed.append(owed)
-            return None
-        stored = letters.write(
-            party,
-            message.user_id,
-            message.client_message_id,
-            message.content,
-            self.clock.now(),
-            owed,
-        )
-        self._hand_over(Write(self._id, self._row.epoch, stored, letters.hand_over()))
-        return None
-
-    def _refuse(self, message: SendMessage | Receipt | Typing, code: Refused) -> Refusal:
-        if message.socket_id is not None:
-            client_message_id = (
-                message.client_message_id if isinstance(message, SendMessage) else None
-            )
-            self._frames.refused(
-                self._id, message.user_id, client_message_id, code, message.socket_id
-            )
-        return Refusal(code)
-
-    def _hand_over(self, write: Write) -> None:
-        try:
-            self._journal.tell(write)
-        except MailboxFull:
-            self._give_up_pending()
-        if "commit" not in self.deadlines:
-            self.deadlines.after("commit", COMMIT_SECONDS, CommitOverdue())
-
-    def _committed(self, done: Committed) -> None:
-        """Stored: acknowledge, deliver, and store what has gathered."""
-        if done.epoch != self._row.epoch:
-            return  # of an owner before this one
-        letters = self._letters
-        for pending in letters.commit(done.seq):
-            self._acknowledge(pending)
-        for author, status, up_to in letters.commit_receipts(done.receipts):
-            frame = ReceiptFrame(self._id, status, up_to)
-            self._frames.to(user_of(self._row, author), frame)
-        if letters.owes_receipts:
-            self._hand_over(Write(self._id, self._row.epoch, None, letters.hand_over()))
-        self.deadlines.clear("commit")
-        if letters.is_writing:
-            self.deadlines.after("commit", COMMIT_SECONDS, CommitOverdue())
-
-    def _acknowledge(self, pending: Pending) -> None:
-        message = pending.message
-        sent = Sent(message.id, message.seq, message.created_at)
-        first = True
-        for later, socket_id in pending.owed:
-            later.answer(sent if first else msgspec.structs.replace(sent, again=True))
-            if socket_id is not None:
-                self._frames.sent(
-                    self._row, message.sender_id, message.client_message_id, sent, socket_id
-                )
-            first = False
-        self._frames.message(self._row, message, pending.owed[0][1])
-
-    def _give_up_pending(self) -> None:
-        """Nobody knows whether what is pending is stored: say so, and read back what is."""
-        for pending in self._letters.pending:
-            message = pending.message
-            for _later, socket_id in pending.owed:
-                if socket_id is not None:
-                    self._frames.refused(
-                        self._id,
-                        message.sender_id,
-                        message.client_message_id,
-                        "unavailable",
-                        socket_id,
-                    )
-        raise Unavailable("the journal did not commit")
-
-    def _receipt(self, receipt: Receipt) -> Refusal | None:
-        party = party_of(self._row, receipt.user_id)
-        if party is None:
-            return self._refuse(receipt, "not_found")
-        letters = self._letters
-        letters.receive(party, receipt.delivered_up_to, receipt.read_up_to)
-        if letters.owes_receipts and not letters.is_writing:
-            self._hand_over(Write(self._id, self._row.epoch, None, letters.hand_over()))
-        return None
-
-    def _typing(self, typing: Typing) -> Refusal | None:
-        party = party_of(self._row, typing.user_id)
-        if party is None:
-            return self._refuse(typing, "not_found")
-        if self._row.status == "active":
-            peer = user_of(self._row, other(party))
-            self._frames.to(peer, TypingFrame(self._id, typing.is_typing))
-        return None
-
-    # the clock
 
     def _arm(self) -> None:
-        """Set the deadlines of the present state."""
-        row, deadlines = self._row, self.deadlines
-        for name in ("warn", "end", "tick", "decision", "grace"):
-            deadlines.clear(name)
-        if row.status == "active":
-            now = self.clock.now()
-            warning = rules.warning_at(row.ends_at, row.warned_for, now)
-            if warning is not None:
-                deadlines.set("warn", warning, OneMinuteLeft())
-            deadlines.set("end", row.ends_at, TimeUp())
-            deadlines.after("tick", rules.next_tick(row.ends_at, now), Tick())
-        elif row.status == "expired" and row.decision_deadline is not None:
-            deadlines.set("decision", row.decision_deadline, DecisionOver())
-        elif row.status == "closing" and row.grace_deadline is not None:
-            deadlines.set("grace", row.grace_deadline, GraceOver())
-        else:
-            deadlines.after("forgotten", LINGER, Forgotten())
+        """Set the deadlines of the present state, and no others."""
+        due = rules.deadlines(self._row, self.clock.now())
+        for name, message in DUE.items():
+            if name in due:
+                self.deadlines.set(name, due[name], message)
+            else:
+                self.deadlines.clear(name)
+        self.deadlines.clear("tick")
+        if self._row.status == "active":
+            self._arm_tick()
+        elif self._row.status == "completed":
+            self.deadlines.after("forgotten", LINGER, Forgotten())
 
-    def _tick(self) -> None:
-        now = self.clock.now()
-        self._frames.to_both(self._row, TickFrame(self._id, self._remaining()))
-        self.deadlines.after("tick", rules.next_tick(self._row.ends_at, now), Tick())
+    def _arm_tick(self) -> None:
+        self.deadlines.after("tick", rules.next_tick(self._row.ends_at, self.clock.now()), Tick())
 
     async def _warn(self) -> None:
+        if self.clock.now() >= self._row.ends_at:
+            return  # too late: it is over
         await self._store.warn(self._row)
         self._row = msgspec.structs.replace(self._row, warned_for=self._row.ends_at)
-        self._frames.to_both(self._row, WarningFrame(self._id, self._remaining()))
+        self._say.warning(self._row)
 
     async def _expire(self) -> None:
-        """Counted from the end of the paid time, however late this comes."""
-        seconds = self._knobs.current.expired_decision_seconds
-        deadline = self._row.ends_at + timedelta(seconds=seconds)
-        await self._store.expire(self._row, deadline, self.clock.now())
-        self._moved(
-            msgspec.structs.replace(self._row, status="expired", decision_deadline=deadline)
-        )
-        self._frames.to_both(self._row, ExpiredFrame(self._id, deadline))
+        row = rules.time_up(self._row, self._around.knobs.current.expired_decision_seconds)
+        owed = self._say.owed("session_expired", row, row.decision_deadline, self.clock.now())
+        await self._commit(self._change(row, Event("expired"), owed=owed))
+        self._say.expired(row)
 
     async def _move_end(self, remaining_seconds: int) -> SessionView | Refusal:
         if self._row.status != "active":
             return Refusal("session_not_active")
-        ends_at = self.clock.in_seconds(remaining_seconds)
-        await self._store.move_end(self._row, ends_at)
-        self._row = msgspec.structs.replace(self._row, ends_at=ends_at)
-        self._arm()
-        self._frames.to_both(self._row, TickFrame(self._id, self._remaining()))
-        return self._view("customer")
+        row = msgspec.structs.replace(self._row, ends_at=self.clock.in_seconds(remaining_seconds))
+        await self._commit(self._change(row))
+        self._say.tick(row)
+        return self._say.view(row, "customer")
+
+    # extensions
+
+    async def _request(self, user_id: UUID, payment_id: UUID) -> ExtensionView | Refusal:
+        if user_id != self._row.customer_id:
+            return NOT_FOUND
+        refusal = rules.may_request(self._row)
+        if refusal is not None:
+            return refusal
+        knobs, now = self._around.knobs.current, self.clock.now()
+        extension = Extension(
+            id=new_id(),
+            payment_request_id=payment_id,
+            duration_minutes=0,  # as the payment says
+            default_action=knobs.extension_default_action_on_timeout,
+            expires_at=self.clock.in_seconds(knobs.extension_timeout_seconds),
+        )
+        row = rules.requested(self._row, extension)
+        change = self._change(
+            row,
+            Event("extension_requested", "customer", user_id, {"extension_id": str(extension.id)}),
+            requested=extension,
+            owed=self._say.owed("extension_requested", row, extension.expires_at, now),
+        )
+        done = await self._store.request(change, user_id, payment_id)
+        if isinstance(done, Refusal):
+            return done
+        self._moved(done.row)
+        return self._say.extension_requested(done.row)
+
+    async def _answer(self, answer: AnswerExtension) -> ExtensionView | Refusal:
+        if answer.user_id != self._row.mitra_id:
+            return NOT_FOUND
+        pending = self._row.extension
+        if pending is None or pending.id != answer.extension_id:
+            known = await self._store.extension(self._id, answer.extension_id)
+            return NOT_FOUND if known is None else Refusal("extension_resolved")
+        outcome = Resolution("approved" if answer.accepts else "rejected")
+        outcome = await self._resolve(pending, outcome, "mitra", answer.user_id)
+        if answer.accepts and not outcome.is_approved:
+            return Refusal("extension_resolved")
+        return ExtensionView(
+            pending.id, outcome.outcome, pending.duration_minutes, pending.expires_at
+        )
+
+    async def _silence(self) -> None:
+        pending = self._row.extension
+        assert pending is not None, "its deadline goes with it"
+        mitra_id = self._row.mitra_id
+        is_there = mitra_id in self._around.board.online and self._around.frames.is_there(mitra_id)
+        outcome = rules.at_silence(pending.default_action, mitra_is_there=is_there)
+        await self._resolve(pending, outcome, "system", None)
+
+    async def _resolve(
+        self, pending: Extension, outcome: Resolution, by: EndedBy, by_id: UUID | None
+    ) -> Resolution:
+        """Commit an answer with what it means for money and time; the one that stands."""
+        now = self.clock.now()
+        grace = self._around.knobs.current.closing_grace_seconds
+        if outcome.is_approved:
+            row = rules.approved(self._row, now)
+        else:
+            row = rules.rejected(self._row, now, grace)
+        events = [resolved_event(pending, outcome, by, by_id)]
+        owed = self._say.owed("session_closing", row, row.grace_deadline, now)
+        if row.status == "closing":
+            events.append(Event("closing"))
+        change = self._change(
+            row,
+            *events,
+            resolved=Resolved(pending, outcome),
+            owed=owed if row.status == "closing" else (),
+            ended_by="system" if row.status == "closing" else None,
+        )
+        try:
+            await self._commit(change)
+        except PaymentGone:
+            # It ended under the request: there is nothing to buy time with.
+            return await self._resolve(pending, Resolution("auto_rejected"), "system", None)
+        self._say.extension_resolved(row, pending.id, outcome.outcome, outcome.reason)
+        if outcome.is_approved:
+            self._say.resumed(row)
+        elif row.status == "closing":
+            self._say.closing(row, "system")
+        return outcome
 
     # the end
 
@@ -334,9 +386,9 @@ class ChatSession(Actor[SessionMessage]):
         party = party_of(self._row, user_id)
         if party is None:
             return NOT_FOUND
-        knobs = self._knobs.current
+        knobs = self._around.knobs.current
         refusal = rules.may_end(
-            self._row.status,
+            self._row,
             party,
             customer_may=knobs.early_end_customer_enabled,
             mitra_may=knobs.early_end_mitra_enabled,
@@ -344,22 +396,44 @@ class ChatSession(Actor[SessionMessage]):
         if refusal is not None:
             return refusal
         await self._close(party, user_id)
-        return self._view(party)
+        return self._say.view(self._row, party)
+
+    async def _end_by_operator(self, operator_id: UUID, reason: str) -> Refusal | None:
+        if self._row.status not in ("active", "expired"):
+            return Refusal("session_not_active")
+        await self._close("operator", operator_id, end_reason="operator", reason=reason)
+        return None
 
     async def _close(
-        self, ended_by: EndedBy, by: UUID | None, end_reason: Completion | None = None
+        self,
+        ended_by: EndedBy,
+        by: UUID | None,
+        *,
+        end_reason: Completion | None = None,
+        reason: str | None = None,
     ) -> None:
-        if self._row.status not in ("active", "expired"):
-            return
-        now = self.clock.now()
-        grace = now + timedelta(seconds=self._knobs.current.closing_grace_seconds)
-        await self._store.close(self._row, grace, ended_by, now, by=by, end_reason=end_reason)
-        self._moved(
-            msgspec.structs.replace(
-                self._row, status="closing", decision_deadline=None, grace_deadline=grace
-            )
+        """Let the conversation end; what was pending is rejected before."""
+        now, pending = self.clock.now(), self._row.extension
+        row = rules.closed(self._row, now, self._around.knobs.current.closing_grace_seconds)
+        detail: dict[str, object] | None = None if reason is None else {"reason": reason}
+        events = [Event("closing", ended_by, by, detail)]
+        rejected = Resolution("rejected", "session_ended")
+        if pending is not None:
+            events.insert(0, resolved_event(pending, rejected, "system", None))
+        owed = self._say.owed("session_closing", row, row.grace_deadline, now)
+        change = self._change(
+            row,
+            *events,
+            resolved=None if pending is None else Resolved(pending, rejected),
+            ended_by=ended_by,
+            end_reason=end_reason,
+            owed=[one for one in owed if one.user_id != by],
+            audit=None if ended_by != "operator" else ("session.end", by, reason),
         )
-        self._frames.to_both(self._row, ClosingFrame(self._id, grace, ended_by))
+        await self._commit(change)
+        if pending is not None:
+            self._say.extension_resolved(row, pending.id, rejected.outcome, rejected.reason)
+        self._say.closing(row, ended_by)
 
     async def _leave_closing(self, user_id: UUID, content: str | None) -> SessionView | Refusal:
         party = party_of(self._row, user_id)
@@ -369,64 +443,122 @@ class ChatSession(Actor[SessionMessage]):
             return Refusal("closing_message_exists")
         if self._row.status != "closing":
             return Refusal("session_not_closing")
-        if not await self._store.leave_closing(self._row, party, content, self.clock.now()):
-            raise Unavailable  # another owner has stored one: read it back
-        self._closing[party] = ClosingMessage(party, content)
-        if content is not None:
-            peer = user_of(self._row, other(party))
-            self._frames.to(peer, ClosingMessageFrame(self._id, party, content))
-        if len(self._closing) == 2:
-            await self._complete("closed")
-        return self._view(party)
+        left = ClosingMessage(party, content)
+        detail: dict[str, object] = {"skipped": content is None}
+        events = [Event("closing_message", party, user_id, detail)]
+        if self._closing:  # the other party's
+            row = rules.completed(self._row)
+            change = self._change(
+                row, *events, Event("completed"), closing=left, completion="closed"
+            )
+        else:
+            row = self._row
+            change = self._change(row, *events, closing=left)
+        stands = await self._commit(change)
+        self._closing[party] = left
+        self._told.closing.add(party)
+        self._say.closing_message(row, left)
+        if stands is not None:
+            self._say.completed(row, stands)
+        return self._say.view(row, party)
 
     async def _complete(self, reason: Completion) -> None:
-        stands = await self._store.complete(self._row, reason, self.clock.now())
-        self._moved(
-            msgspec.structs.replace(
-                self._row, status="completed", decision_deadline=None, grace_deadline=None
-            )
+        row = rules.completed(self._row)
+        change = self._change(row, Event("completed"), completion=reason, ended_by="system")
+        self._say.completed(row, await self._commit(change) or reason)
+
+    # another mitra
+
+    async def _reroute(self, mitra_id: UUID, operator_id: UUID) -> Refusal | None:
+        """Give the session to another mitra. The slot is held while it is committed."""
+        before = self._row
+        refusal = rules.may_reroute(before)
+        if refusal is not None or mitra_id == before.mitra_id:
+            return refusal
+        if not await self._slots.reserve(mitra_id, self._id):
+            return Refusal("mitra_unavailable")
+        row = msgspec.structs.replace(before, mitra_id=mitra_id)
+        now = self.clock.now()
+        owed = self._say.owed("paired", row, row.ends_at, now)
+        change = self._change(
+            row,
+            Event(
+                "rerouted",
+                "operator",
+                operator_id,
+                {"from": str(before.mitra_id), "to": str(mitra_id)},
+            ),
+            owed=[one for one in owed if one.user_id == mitra_id],
+            audit=("session.reroute", operator_id, None),
         )
-        self._frames.to_both(self._row, CompletedFrame(self._id, stands))
+        done: SessionRow | Refusal | None = None
+        try:
+            knob = self._around.knobs.current.max_customers_per_mitra
+            done = await self._store.reroute(change, knob)
+        finally:
+            if not isinstance(done, SessionRow):
+                self._slots.release(mitra_id, self._id)
+        if isinstance(done, Refusal):
+            return done
+        self._slots.left(before.mitra_id, self._id)
+        self._moved(done)
+        self._say.rerouted(done, before.mitra_id)
+        return None
+
+    # committing
+
+    def _change(self, row: SessionRow, *events: Event, **what: object) -> Change:
+        return Change(row=row, at=self.clock.now(), events=events, **what)  # type: ignore[arg-type]
+
+    async def _commit(self, change: Change) -> Completion | None:
+        """Commit a step and take it for the present state; why it was completed, if it was."""
+        stands = await self._store.commit(change)
+        self._moved(change.row)
+        if change.resolved is not None:
+            approved = change.resolved.resolution.is_approved
+            self._around.announce_status(
+                StatusChange(
+                    change.row.customer_id,
+                    change.resolved.extension.payment_request_id,
+                    "consumed" if approved else "failed_pairing",
+                )
+            )
+        return stands
 
     def _moved(self, row: SessionRow) -> None:
-        """A change of state is committed."""
-        self._row = row
+        self._row = self._talk.row = row
         self._arm()
-        self._tell_presences()
-
-    def _tell_presences(self) -> None:
-        moved = SessionMoved(self._id, self._row.status)
-        self._mitras.tell_running(self._row.mitra_id, moved)
-        self._customers.tell_running(self._row.customer_id, moved)
-
-    # what others see
-
-    def _announce(self) -> None:
-        row = self._row
-        self._frames.to(row.mitra_id, StartedFrame(self._view("mitra")))
-        paired = PairedFrame(row.payment_request_id, self._view("customer"))
-        self._frames.to(row.customer_id, paired)
-
-    def _remaining(self) -> int:
-        return rules.remaining_seconds(self._row.status, self._row.ends_at, self.clock.now())
-
-    def _view(self, party: Party) -> SessionView:
-        return view(
-            self._row,
-            self._letters,
-            tuple(self._closing.values()),
-            party,
-            remaining_seconds=self._remaining(),
-            mitra_is_online=self._row.mitra_id in self._board.online,
-            mitra_sees_name=self._knobs.current.mitra_sees_customer_name,
-        )
+        self._slots.moved(row)
+        self._told.note(row)
 
     def info(self) -> dict[str, object]:
         if not self._exists:
             return {}
+        row, letters = self._row, self._talk.letters
         return {
-            "status": self._row.status,
-            "last_seq": self._letters.last_seq,
-            "uncommitted": len(self._letters.pending),
-            "remaining_seconds": self._remaining(),
+            "status": row.status,
+            "last_seq": letters.last_seq,
+            "uncommitted": len(letters.pending),
+            "remaining_seconds": rules.remaining_seconds(row.status, row.ends_at, self.clock.now()),
+            "extension": row.extension is not None,
         }
+
+
+def resolved_event(
+    extension: Extension, resolution: Resolution, by: EndedBy, by_id: UUID | None
+) -> Event:
+    """How an extension ended, for the timeline."""
+    detail: dict[str, object] = {
+        "extension_id": str(extension.id),
+        "minutes": extension.duration_minutes,
+        "reason": resolution.reason,
+    }
+    match resolution.outcome:
+        case "approved":
+            return Event("extension_approved", by, by_id, detail)
+        case "auto_approved":
+            return Event("extension_auto_approved", by, by_id, detail)
+        case "rejected":
+            return Event("extension_rejected", by, by_id, detail)
+        case "auto_rejected":
+            return Event("extension_auto_rejected", by, by_id, detail)

@@ -1,29 +1,46 @@
 """The rows of a session. A write by an owner that was replaced raises `Unavailable`."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
 from actors import Unavailable
-from halobestie.adapters.postgres import Database, queries
+from halobestie.adapters.postgres import Connection, Database, queries
+from halobestie.push.messages import Owed, Pushes
 
 from .messages import (
     ClosingMessage,
     Completion,
     EndedBy,
+    ExtensionStatus,
+    ExtensionView,
     Party,
+    Refusal,
     Sent,
-    SessionStatus,
-    StoredMessage,
 )
+from .ports import Audit, Purse
+from .rules import Course, Extension, Resolution
 
 sql = queries("chat")
 
+EventName = Literal[
+    "expired",
+    "extension_requested",
+    "extension_approved",
+    "extension_auto_approved",
+    "extension_rejected",
+    "extension_auto_rejected",
+    "closing",
+    "closing_message",
+    "completed",
+    "rerouted",
+]
 
-class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
+
+class SessionRow(Course, frozen=True, kw_only=True):
     """One session as it was last committed, with both names."""
 
     id: UUID
@@ -32,20 +49,16 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     mitra_id: UUID
     mitra_name: str
     payment_request_id: UUID
-    status: SessionStatus
     topics: tuple[str, ...]
     sensitivity: str
-    duration_minutes: int
     started_at: datetime
-    ends_at: datetime
-    warned_for: datetime | None
-    decision_deadline: datetime | None
-    grace_deadline: datetime | None
     last_seq: int
     customer_delivered_seq: int
     customer_read_seq: int
     mitra_delivered_seq: int
     mitra_read_seq: int
+    customer_pushed_seq: int
+    mitra_pushed_seq: int
     epoch: int
 
 
@@ -56,22 +69,79 @@ class Loaded(msgspec.Struct, frozen=True):
     unread: dict[Party, list[int]]
     """By reader: the other's messages that they have not read."""
     closing: tuple[ClosingMessage, ...]
+    ended_by: EndedBy | None
+    completion: Completion | None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A line of the session's timeline: what, by whom, and what else is to be said of it."""
+
+    name: EventName
+    by: EndedBy = "system"
+    by_id: UUID | None = None
+    detail: dict[str, object] | None = None
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """An extension that is no longer pending."""
+
+    extension: Extension
+    resolution: Resolution
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one step of a session commits at once."""
+
+    row: SessionRow
+    """The session as it will be."""
+    at: datetime
+    events: tuple[Event, ...] = ()
+    ended_by: EndedBy | None = None
+    end_reason: Completion | None = None
+    completion: Completion | None = None
+    requested: Extension | None = None
+    resolved: Resolved | None = None
+    closing: ClosingMessage | None = None
+    owed: Sequence[Owed] = ()
+    audit: tuple[str, UUID, str | None] | None = None
+    """An operator's deed: the action, who, and why."""
+
+
+class PaymentGone(Exception):
+    """The payment of an extension cannot be used any more; nothing was written."""
+
+
+class _Refused(Exception):
+    """Rolls the transaction back; carries the answer."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
 
 
 class SessionStore:
-    """Raises `Unavailable` when PostgreSQL is away: then nothing is known to be written."""
+    """Raises `Unavailable` when PostgreSQL is away: then nothing is known to be written.
 
-    def __init__(self, db: Database) -> None:
+    The order of locks is everywhere: payment request, mitra, session.
+    """
+
+    def __init__(self, db: Database, purse: Purse, pushes: Pushes, audit: Audit) -> None:
         self._db = db
+        self._purse = purse
+        self._pushes = pushes
+        self._audit = audit
 
     async def claim(self, session_id: UUID) -> Loaded | None:
         """Become the owner of a session and read it; None if there is none."""
 
-        async def work(conn: Any) -> Loaded | None:
+        async def work(conn: Connection) -> Loaded | None:
             record = await sql.claim_session(conn, id=session_id)
             if record is None:
                 return None
             row = msgspec.convert(dict(record), SessionRow)
+            pending = await sql.pending_extension(conn, session_id=session_id)
+            if pending is not None:
+                extension = msgspec.convert(dict(pending), Extension)
+                row = msgspec.structs.replace(row, extension=extension)
             unread: dict[Party, list[int]] = {"customer": [], "mitra": []}
             if row.last_seq > min(row.customer_read_seq, row.mitra_read_seq):
                 for found in await sql.unread_of_session(
@@ -89,6 +159,8 @@ class SessionStore:
                 row,
                 unread,
                 tuple(ClosingMessage(one["sender_type"], one["content"]) for one in closing),
+                record["ended_by"],
+                record["completion_reason"],
             )
 
         loaded: Loaded | None = await self._db.transaction(work)
@@ -110,144 +182,209 @@ class SessionStore:
             await self._db.run(sql.warn_session, id=row.id, epoch=row.epoch, ends_at=row.ends_at)
         )
 
-    async def expire(self, row: SessionRow, decision_deadline: datetime, at: datetime) -> None:
-        """Commit that time is up."""
+    async def commit(self, change: Change) -> Completion | None:
+        """Commit one step; why the session was completed, once it is.
 
-        async def work(conn: Any) -> None:
-            _owned(
-                await sql.expire_session(
-                    conn, id=row.id, epoch=row.epoch, decision_deadline=decision_deadline
-                )
+        Raises `PaymentGone` if an approval finds the payment no longer confirmed.
+        """
+
+        async def work(conn: Connection) -> Completion | None:
+            return await self._commit(conn, change)
+
+        stands: Completion | None = await self._db.transaction(work)
+        if change.owed:
+            self._pushes.sent_soon()
+        return stands
+
+    async def request(
+        self, change: Change, customer_id: UUID, payment_id: UUID
+    ) -> Change | Refusal:
+        """Commit that an extension is pending, if the payment is one for it; the change
+        with the minutes that were paid."""
+
+        async def work(conn: Connection) -> Change:
+            paid = await self._purse.find(conn, payment_id)
+            if paid is None or paid.customer_id != customer_id:
+                raise _Refused(Refusal("not_found"))
+            if paid.is_free_trial:
+                raise _Refused(Refusal("free_trial_not_allowed"))
+            usable = paid.is_extension and paid.session_id == change.row.id
+            if not usable or paid.status != "confirmed" or paid.expires_at <= change.at:
+                raise _Refused(Refusal("payment_not_confirmed"))
+            assert change.requested is not None
+            extension = msgspec.structs.replace(
+                change.requested, duration_minutes=paid.duration_minutes
             )
-            await _log(conn, row.id, "expired", "system", None, at)
-
-        await self._db.transaction(work)
-
-    async def close(
-        self,
-        row: SessionRow,
-        grace_deadline: datetime,
-        ended_by: EndedBy,
-        at: datetime,
-        *,
-        by: UUID | None,
-        end_reason: Completion | None = None,
-    ) -> None:
-        """Commit that the conversation has ended and closing messages may come."""
-
-        async def work(conn: Any) -> None:
-            _owned(
-                await sql.close_session(
-                    conn,
-                    id=row.id,
-                    epoch=row.epoch,
-                    grace_deadline=grace_deadline,
-                    ended_by=ended_by,
-                    end_reason=end_reason,
-                    at=at,
-                )
+            known = msgspec.structs.replace(
+                change,
+                requested=extension,
+                row=msgspec.structs.replace(change.row, extension=extension),
             )
-            await _log(conn, row.id, "closing", ended_by, by, at)
+            await self._commit(conn, known)
+            return known
 
-        await self._db.transaction(work)
-
-    async def complete(self, row: SessionRow, reason: Completion, at: datetime) -> Completion:
-        """Commit the end of everything; the reason that stands."""
-
-        async def work(conn: Any) -> Completion:
-            stands: Completion | None = await sql.complete_session(
-                conn, id=row.id, epoch=row.epoch, reason=reason, at=at
-            )
-            _owned(stands)
-            await _log(conn, row.id, "completed", "system", None, at)
-            return stands or reason
-
-        done: Completion = await self._db.transaction(work)
+        try:
+            done: Change = await self._db.transaction(work)
+        except _Refused as refused:
+            return refused.refusal
+        if done.owed:
+            self._pushes.sent_soon()
         return done
 
-    async def leave_closing(
-        self, row: SessionRow, party: Party, content: str | None, at: datetime
-    ) -> bool:
-        """Commit a closing message; False if this party has left one already."""
-        stored = await self._db.run(
-            sql.store_closing_message,
-            session_id=row.id,
-            sender_type=party,
-            content=content,
+    async def reroute(self, change: Change, capacity: int) -> SessionRow | Refusal:
+        """Commit that another mitra has the session, counted under that mitra's lock, so
+        that no accept at the same time can exceed the capacity."""
+
+        async def work(conn: Connection) -> SessionRow:
+            mitra = await sql.lock_new_mitra(conn, mitra_id=change.row.mitra_id)
+            if mitra is None or not mitra["is_active"]:
+                raise _Refused(Refusal("mitra_unavailable"))
+            override = mitra["capacity_override"]
+            used = await sql.mitra_slots_in_use(conn, mitra_id=change.row.mitra_id)
+            if used >= (capacity if override is None else override):
+                raise _Refused(Refusal("mitra_unavailable"))
+            await self._commit(conn, change)
+            return msgspec.structs.replace(change.row, mitra_name=mitra["display_name"])
+
+        try:
+            row: SessionRow = await self._db.transaction(work)
+        except _Refused as refused:
+            return refused.refusal
+        if change.owed:
+            self._pushes.sent_soon()
+        return row
+
+    async def extension(
+        self, session_id: UUID, extension_id: UUID
+    ) -> tuple[ExtensionView, str | None] | None:
+        """An extension of a session, however it ended, and the reason."""
+        found = await self._db.run(sql.find_extension, id=extension_id, session_id=session_id)
+        if found is None:
+            return None
+        status: ExtensionStatus = found["status"]
+        seen = ExtensionView(found["id"], status, found["duration_minutes"], found["expires_at"])
+        return seen, found["reason"]
+
+    # inside a transaction
+
+    async def _commit(self, conn: Connection, change: Change) -> Completion | None:
+        row, at = change.row, change.at
+        if change.resolved is not None:
+            await self._settle(conn, row, change.resolved, at)
+        if change.closing is not None:
+            left = await sql.store_closing_message(
+                conn,
+                session_id=row.id,
+                epoch=row.epoch,
+                sender_type=change.closing.sender_type,
+                content=change.closing.content,
+                at=at,
+            )
+            _owned(left)
+        stands = await sql.move_session(
+            conn,
+            id=row.id,
+            epoch=row.epoch,
+            status=row.status,
+            mitra_id=row.mitra_id,
+            duration_minutes=row.duration_minutes,
+            ends_at=row.ends_at,
+            decision_deadline=row.decision_deadline,
+            grace_deadline=row.grace_deadline,
             at=at,
+            ended_by=change.ended_by,
+            end_reason=change.end_reason,
+            completion=change.completion,
         )
-        return stored is not None
+        _owned(stands)
+        if change.requested is not None:
+            await _add_extension(conn, row.id, change.requested, at)
+        for event in change.events:
+            await sql.log_event(
+                conn,
+                session_id=row.id,
+                event=event.name,
+                actor_type=event.by,
+                actor_id=event.by_id,
+                at=at,
+                detail=event.detail,
+            )
+        await self._pushes.owe_all(conn, [one for one in change.owed if one.expires_at > at], at)
+        if change.audit is not None:
+            await self._write_audit(conn, change)
+        return stands or None
 
-    async def move_end(self, row: SessionRow, ends_at: datetime) -> None:
-        """For tests: commit another end of the paid time."""
-        _owned(await self._db.run(sql.move_end, id=row.id, epoch=row.epoch, ends_at=ends_at))
-
-    async def unfinished(self) -> list[UUID]:
-        """Every session that has a deadline to mind."""
-        return [row["id"] for row in await self._db.run(sql.unfinished_sessions)]
-
-
-class Transcripts:
-    """What was said, for those who were there. Reads only; no actor is asked."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
-    async def parties(self, session_id: UUID) -> tuple[UUID, UUID] | None:
-        """The customer and the mitra of a session."""
-        row = await self._db.run(sql.party_of_session, id=session_id)
-        return None if row is None else (row["customer_id"], row["mitra_id"])
-
-    async def after(
-        self, session_id: UUID, after_seq: int, limit: int, before_seq: int | None = None
-    ) -> list[StoredMessage]:
-        """At most `limit` messages above a seq (and below another), oldest first."""
-        rows = await self._db.run(
-            sql.messages_after,
-            session_id=session_id,
-            after_seq=after_seq,
-            before_seq=before_seq or 2**62,
-            limit=limit,
+    async def _settle(
+        self, conn: Connection, row: SessionRow, resolved: Resolved, at: datetime
+    ) -> None:
+        """The money of an extension and its outcome, which agree whatever happens."""
+        extension, resolution = resolved.extension, resolved.resolution
+        if resolution.is_approved:
+            if not await self._purse.consume(
+                conn, extension.payment_request_id, session_id=row.id, at=at
+            ):
+                raise PaymentGone
+        else:
+            # False: it has failed already, and the operators have it.
+            await self._purse.fail(
+                conn,
+                extension.payment_request_id,
+                cause_tag=resolution.cause,
+                is_terminal=True,
+                targeted_mitra_id=row.mitra_id,
+                at=at,
+            )
+        _owned(
+            await sql.resolve_extension(
+                conn,
+                id=extension.id,
+                outcome=resolution.outcome,
+                reason=resolution.reason,
+                at=at,
+            )
         )
-        return [_message(session_id, row) for row in rows]
 
-    async def before(
-        self, session_id: UUID, before_seq: int | None, limit: int
-    ) -> list[StoredMessage]:
-        """The newest `limit` messages below a seq, oldest first."""
-        rows = await self._db.run(
-            sql.messages_before,
-            session_id=session_id,
-            before_seq=before_seq or 2**62,
-            limit=limit,
+    async def _write_audit(self, conn: Connection, change: Change) -> None:
+        assert change.audit is not None
+        action, by, reason = change.audit
+        await self._audit(
+            conn,
+            actor_id=by,
+            action=action,
+            subject=change.row.id,
+            at=change.at,
+            old=None,
+            new={"mitra_id": str(change.row.mitra_id), "status": change.row.status},
+            reason=reason,
         )
-        return [_message(session_id, row) for row in rows]
 
-    async def active_of_customer(self, customer_id: UUID) -> UUID | None:
-        """The session that a customer's app opens on."""
-        found: UUID | None = await self._db.run(sql.active_of_customer, customer_id=customer_id)
-        return found
 
-    async def unfinished_of_customer(self, customer_id: UUID) -> list[UUID]:
-        """A customer's sessions that are not completed."""
-        rows = await self._db.run(sql.unfinished_of_customer, customer_id=customer_id)
-        return [row["id"] for row in rows]
-
-    async def unfinished_of_mitra(self, mitra_id: UUID) -> list[UUID]:
-        """A mitra's sessions that are not completed."""
-        rows = await self._db.run(sql.unfinished_of_mitra, mitra_id=mitra_id)
-        return [row["id"] for row in rows]
+async def _add_extension(
+    conn: Connection, session_id: UUID, extension: Extension, at: datetime
+) -> None:
+    await sql.add_extension(
+        conn,
+        id=extension.id,
+        session_id=session_id,
+        payment_request_id=extension.payment_request_id,
+        duration_minutes=extension.duration_minutes,
+        default_action=extension.default_action,
+        at=at,
+        expires_at=extension.expires_at,
+    )
 
 
 class CustomerSessions:
     """What a purchase must know of chat (see the ports of payments)."""
 
-    async def running(self, conn: Any, customer_id: UUID) -> UUID | None:
+    async def running(self, conn: Connection, customer_id: UUID) -> UUID | None:
         """The customer's session whose time runs, or waits for a decision."""
         found: UUID | None = await sql.running_of_customer(conn, customer_id=customer_id)
         return found
 
-    async def can_be_extended(self, conn: Any, session_id: UUID, customer_id: UUID) -> bool | None:
+    async def can_be_extended(
+        self, conn: Connection, session_id: UUID, customer_id: UUID
+    ) -> bool | None:
         """Whether it may get more time; None if it is not this customer's."""
         found: bool | None = await sql.extendable(
             conn, session_id=session_id, customer_id=customer_id
@@ -255,8 +392,10 @@ class CustomerSessions:
         return found
 
 
-def _message(session_id: UUID, row: Any) -> StoredMessage:
-    return StoredMessage(session_id=session_id, **dict(row))
+async def extensions_in_use(conn: Connection, payment_ids: list[UUID]) -> set[UUID]:
+    """Of these payments, those that a pending extension holds."""
+    rows = await sql.extensions_in_use(conn, payment_request_ids=payment_ids)
+    return {row["payment_request_id"] for row in rows}
 
 
 def _owned(returned: object) -> None:
@@ -265,15 +404,5 @@ def _owned(returned: object) -> None:
         raise Unavailable("the session has another owner")
 
 
-async def _log(
-    conn: Any, session_id: UUID, event: str, actor_type: str, actor_id: UUID | None, at: datetime
-) -> None:
-    await sql.log_event(
-        conn,
-        session_id=session_id,
-        event=event,
-        actor_type=actor_type,
-        actor_id=actor_id,
-        at=at,
-        detail=None,
-    )
+PUSH_LIFE = timedelta(hours=1)
+"""Of a push whose event has no deadline of its own."""

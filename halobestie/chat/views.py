@@ -3,7 +3,15 @@
 from halobestie.pairing.messages import HIDDEN_NAME
 
 from .letters import Letters
-from .messages import Bestie, ClosingMessage, Party, Person, SessionView, other
+from .messages import (
+    Bestie,
+    ClosingMessage,
+    ExtensionView,
+    Party,
+    Person,
+    SessionView,
+    other,
+)
 from .store import SessionRow
 
 
@@ -21,6 +29,7 @@ def view(
     hidden = party == "mitra" and not mitra_sees_name
     delivered, read = letters.peer_has(party)
     own_delivered, own_read = letters.peer_has(other(party))
+    pending = row.extension
     return SessionView(
         id=row.id,
         status=row.status,
@@ -34,6 +43,9 @@ def view(
         remaining_seconds=remaining_seconds,
         decision_deadline=row.decision_deadline,
         grace_deadline=row.grace_deadline,
+        extension=None
+        if pending is None
+        else ExtensionView(pending.id, "pending", pending.duration_minutes, pending.expires_at),
         last_seq=letters.last_seq,
         unread_count=letters.unread(party),
         peer_delivered_seq=delivered,

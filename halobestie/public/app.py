@@ -3,10 +3,30 @@
 from halobestie.house import House
 from halobestie.web import HaloApp, make_app
 
-from . import account, auth, mitra, payments, pricing, searches, sessions
+from . import (
+    account,
+    auth,
+    histories,
+    mitra,
+    payments,
+    pricing,
+    searches,
+    sessions,
+    transcripts,
+)
 from .sockets import add_sockets
 
-FILES = (auth, account, pricing, payments, searches, mitra, sessions)
+FILES = (
+    auth,
+    account,
+    pricing,
+    payments,
+    searches,
+    mitra,
+    sessions,
+    transcripts,
+    histories,
+)
 
 
 def public_app(house: House) -> HaloApp:

@@ -1,31 +1,30 @@
-"""Sessions over HTTP: for both apps, and for those without a socket."""
+"""Sessions over HTTP: how they stand, more time, and the end."""
 
-from datetime import datetime
-from typing import Annotated, NoReturn
 from uuid import UUID
 
 import msgspec
 from quart.wrappers import Response
 
 from halobestie.chat.messages import (
+    AnswerExtension,
     End,
+    ExtensionView,
     LeaveClosing,
     Look,
-    Party,
-    Receipt,
     Refusal,
-    SendMessage,
+    RequestExtension,
     SessionView,
-    StoredMessage,
 )
-from halobestie.errors import Conflict, Forbidden, Invalid, NotFound
-from halobestie.web import Area, house, no_content, ok, signed_in
+from halobestie.errors import Invalid
+from halobestie.web import Area, house, ok, signed_in
 
-from .frames import ClientMessageId, Content, Seq
+from .frames import Content
+from .refusals import refuse
 
 client = Area("/api/client", users=("customer",))
+mitra = Area("/api/mitra", users=("mitra",))
 shared = Area("/api/shared", users=("customer", "mitra"))
-areas = (client, shared)
+areas = (client, mitra, shared)
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -40,57 +39,29 @@ class MaybeSession(msgspec.Struct, frozen=True):
     session: SessionView | None
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored message; `status` is what the other party has done with it."""
-
-    session_id: UUID
-    id: UUID
-    seq: int
-    sender_type: Party
-    sender_id: UUID
-    content: str
-    client_message_id: str
-    created_at: datetime
-    status: str
-
-    def __repr__(self) -> str:
-        return f"Message(seq={self.seq})"
-
-
-class Messages(msgspec.Struct, frozen=True):
-    """Ascending by seq."""
-
-    messages: tuple[Message, ...]
-    has_more: bool
-
-
-class NewMessage(msgspec.Struct, frozen=True):
-    """What to say. The id is the app's own, unique in the session."""
-
-    client_message_id: ClientMessageId
-    content: Content
-
-
-class Receipts(msgspec.Struct, frozen=True):
-    """What has arrived, and what was read."""
-
-    delivered_up_to_seq: Seq | None = None
-    read_up_to_seq: Seq | None = None
-
-
 class Closing(msgspec.Struct, frozen=True):
     """A last word, or none."""
 
     content: Content | None = None
     skip: bool = False
 
+    def __repr__(self) -> str:
+        return "Closing(…)"
 
-class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """Which messages: above a seq, or the newest (below another)."""
 
-    after_seq: Seq | None = None
-    before_seq: Seq | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
+class MoreTime(msgspec.Struct, frozen=True):
+    """The confirmed payment to use. Apps in the field say `extension_payment_session_id`."""
+
+    extension_payment_request_id: UUID | None = None
+    extension_payment_session_id: UUID | None = None
+
+    @property
+    def payment(self) -> UUID:
+        """422 where none is named."""
+        named = self.extension_payment_request_id or self.extension_payment_session_id
+        if named is None:
+            raise Invalid("extension_payment_request_id", "is required")
+        return named
 
 
 @client.get("/chat-sessions/active", answers={200: MaybeSession})
@@ -110,62 +81,46 @@ async def session(session_id: UUID) -> Response:
     return _session(await house().sessions.ref(session_id).ask(Look(signed_in().id)))
 
 
-@shared.get(
-    "/chat-sessions/<uuid:session_id>/messages",
-    answers={200: Messages},
-    refuses=("404 not_found",),
+@client.post(
+    "/chat-sessions/<uuid:session_id>/extensions",
+    answers={202: ExtensionView},
+    refuses=(
+        "400 free_trial_not_allowed",
+        "404 not_found",
+        "409 extension_pending",
+        "409 payment_not_confirmed",
+        "409 session_not_extendable",
+    ),
 )
-async def messages(session_id: UUID, query: Span) -> Response:
-    """The transcript, by pages."""
-    view = await house().sessions.ref(session_id).ask(Look(signed_in().id))
-    if isinstance(view, Refusal):
-        _refuse(view)
-    transcripts, wanted = house().transcripts, query.limit + 1
-    if query.after_seq is not None:
-        rows = await transcripts.after(session_id, query.after_seq, wanted, query.before_seq)
-        rows, has_more = rows[: query.limit], len(rows) == wanted
-    else:
-        rows = await transcripts.before(session_id, query.before_seq, wanted)
-        rows, has_more = rows[-query.limit :], len(rows) == wanted
-    mine = signed_in().id
-    return ok(Messages(tuple(_message(row, view, mine) for row in rows), has_more))
+async def request_extension(session_id: UUID, body: MoreTime) -> Response:
+    """Ask the mitra for the time that was paid. The answer comes as `extension_resolved`."""
+    request = RequestExtension(signed_in().id, body.payment)
+    return _extension(await house().sessions.ref(session_id).ask(request), 202)
 
 
-@shared.post(
-    "/chat-sessions/<uuid:session_id>/messages",
-    answers={201: Message, 200: Message},
-    refuses=("404 not_found", "409 session_not_active"),
+_ANSWERED = ("404 not_found", "409 extension_resolved")
+
+
+@mitra.post(
+    "/chat-sessions/<uuid:session_id>/extensions/<uuid:extension_id>/accept",
+    answers={200: ExtensionView},
+    refuses=_ANSWERED,
 )
-async def send(session_id: UUID, body: NewMessage) -> Response:
-    """Say something without a socket. 201 once it is stored; 200 if it was before."""
-    caller = signed_in()
-    ref = house().sessions.ref(session_id)
-    sent = await ref.ask(SendMessage(caller.id, body.client_message_id, body.content))
-    if isinstance(sent, Refusal):
-        _refuse(sent)
-    view = await ref.ask(Look(caller.id))
-    [row] = await house().transcripts.after(session_id, sent.seq - 1, 1)
-    if isinstance(view, Refusal):
-        _refuse(view)
-    return ok(_message(row, view, caller.id), 200 if sent.again else 201)
+async def accept_extension(session_id: UUID, extension_id: UUID) -> Response:
+    """Give the time: the session goes on, and the payment is used."""
+    answer = AnswerExtension(signed_in().id, extension_id, accepts=True)
+    return _extension(await house().sessions.ref(session_id).ask(answer), 200)
 
 
-@shared.post(
-    "/chat-sessions/<uuid:session_id>/receipts",
-    answers={204: None},
-    refuses=("404 not_found",),
+@mitra.post(
+    "/chat-sessions/<uuid:session_id>/extensions/<uuid:extension_id>/reject",
+    answers={200: ExtensionView},
+    refuses=_ANSWERED,
 )
-async def receipts(session_id: UUID, body: Receipts) -> Response:
-    """What the caller has of the other's messages."""
-    receipt = Receipt(
-        signed_in().id,
-        delivered_up_to=body.delivered_up_to_seq or 0,
-        read_up_to=body.read_up_to_seq or 0,
-    )
-    refusal = await house().sessions.ref(session_id).ask(receipt)
-    if refusal is not None:
-        _refuse(refusal)
-    return no_content()
+async def reject_extension(session_id: UUID, extension_id: UUID) -> Response:
+    """Do not give it: nothing is charged, and operators see to the money."""
+    answer = AnswerExtension(signed_in().id, extension_id, accepts=False)
+    return _extension(await house().sessions.ref(session_id).ask(answer), 200)
 
 
 @shared.post(
@@ -194,44 +149,11 @@ async def closing_message(session_id: UUID, body: Closing) -> Response:
 
 def _session(answer: SessionView | Refusal) -> Response:
     if isinstance(answer, Refusal):
-        _refuse(answer)
+        refuse(answer)
     return ok(Session(answer))
 
 
-def _refuse(refusal: Refusal) -> NoReturn:
-    match refusal.code:
-        case "not_found":
-            raise NotFound("There is no such session.")
-        case "early_end_disabled":
-            raise Forbidden(refusal.code, "Sessions cannot be ended early.")
-        case _:
-            raise Conflict(refusal.code, _WHY.get(refusal.code, ""))
-
-
-def _message(row: StoredMessage, view: SessionView, reader: UUID) -> Message:
-    mine = row.sender_id == reader
-    # What the caller wrote is judged by the other's receipts; what the other wrote has
-    # reached whoever reads this.
-    if mine:
-        delivered, read = view.peer_delivered_seq, view.peer_read_seq
-    else:
-        delivered, read = view.own_delivered_seq, view.own_read_seq
-    status = "read" if row.seq <= read else "delivered" if row.seq <= delivered else "sent"
-    return Message(
-        session_id=row.session_id,
-        id=row.id,
-        seq=row.seq,
-        sender_type=row.sender_type,
-        sender_id=row.sender_id,
-        content=row.content,
-        client_message_id=row.client_message_id,
-        created_at=row.created_at,
-        status=status,
-    )
-
-
-_WHY = {
-    "session_not_active": "The session is not active.",
-    "session_not_closing": "The session takes no closing message now.",
-    "closing_message_exists": "You have left a closing message already.",
-}
+def _extension(answer: ExtensionView | Refusal, status: int) -> Response:
+    if isinstance(answer, Refusal):
+        refuse(answer)
+    return ok(answer, status)

@@ -15,7 +15,7 @@ from quart.wrappers import Response
 
 from actors import ActorError, MailboxFull, Ref
 from halobestie.callers import Caller
-from halobestie.chat.frames import ErrorFrame, TickFrame, encode
+from halobestie.chat.frames import ErrorFrame, encode
 from halobestie.chat.messages import (
     Look,
     Receipt,
@@ -23,6 +23,7 @@ from halobestie.chat.messages import (
     SessionView,
     Typing,
 )
+from halobestie.chat.notices import TickFrame
 from halobestie.edge import Wire
 from halobestie.handshake import open_socket
 from halobestie.ids import new_id

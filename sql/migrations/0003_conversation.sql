@@ -45,21 +45,23 @@ create unique index pairings_one_search on pairings (customer_id) where status =
 create index pairings_of_payment on pairings (payment_request_id);
 create index pairings_newest on pairings (started_at desc);
 
--- Every mitra that was asked, and what became of it.
+-- Every mitra whom a search has considered: asked, or online and passed over. A hundred
+-- thousand rows may come within a second, hence one foreign key and a BRIN index only
+-- (mitras are never deleted). An offer that was still open when its search closed has no
+-- fate of its own: the search's row tells it.
 create table pairing_offers (
     pairing_id uuid not null references pairings (id) on delete cascade,
-    mitra_id uuid not null references mitras (id),
-    channel text not null check (channel in ('ws', 'fcm', 'none')),
-    offered_at timestamptz not null,
-    fate text check (
-        fate in (
-            'accepted', 'declined', 'taken', 'cancelled', 'expired', 'offline', 'at_capacity'
-        )
-    ),
+    mitra_id uuid not null,
+    channel text check (channel in ('ws', 'fcm', 'none')),
+    offered_at timestamptz, -- null: passed over, and `fate` says why
+    seen_at timestamptz, -- when it was written to one of their sockets, or listed to them
+    fate text check (fate in ('accepted', 'declined', 'offline', 'at_capacity')),
     decided_at timestamptz,
-    primary key (pairing_id, mitra_id)
-);
-create index pairing_offers_of_mitra on pairing_offers (mitra_id, offered_at desc);
+    primary key (pairing_id, mitra_id),
+    check ((offered_at is null) = (channel is null)),
+    check (offered_at is not null or fate is not null)
+) with (fillfactor = 90);
+create index pairing_offers_of_day on pairing_offers using brin (offered_at);
 
 -- The timed chat.
 create table chat_sessions (
@@ -91,6 +93,9 @@ create table chat_sessions (
     customer_read_seq bigint not null default 0,
     mitra_delivered_seq bigint not null default 0,
     mitra_read_seq bigint not null default 0,
+    -- Up to where pushes are owed to each for what it had not acknowledged.
+    customer_pushed_seq bigint not null default 0,
+    mitra_pushed_seq bigint not null default 0,
     epoch bigint not null default 0,
     check ((status = 'completed') = (completion_reason is not null))
 ) with (fillfactor = 70);
@@ -99,6 +104,7 @@ where status in ('active', 'expired');
 create index chat_sessions_unfinished on chat_sessions (mitra_id) where status <> 'completed';
 create index chat_sessions_of_customer on chat_sessions (customer_id, id desc);
 create index chat_sessions_of_mitra on chat_sessions (mitra_id, id desc);
+create index chat_sessions_newest on chat_sessions (started_at desc, id desc);
 
 create table chat_messages (
     session_id uuid not null references chat_sessions (id) on delete cascade,
@@ -120,6 +126,32 @@ create table closing_messages (
     content text,
     at timestamptz not null,
     primary key (session_id, sender_type)
+);
+
+-- More time, paid for and asked for. Pending until it has an outcome; its deadline is
+-- absolute. A payment is used for one request and ends with it.
+create table session_extensions (
+    id uuid primary key,
+    session_id uuid not null references chat_sessions (id) on delete cascade,
+    payment_request_id uuid not null unique references payment_requests (id),
+    duration_minutes integer not null,
+    default_action text not null check (default_action in ('auto_approve', 'auto_reject')),
+    requested_at timestamptz not null,
+    expires_at timestamptz not null,
+    outcome text check (outcome in ('approved', 'auto_approved', 'rejected', 'auto_rejected')),
+    reason text check (reason in ('timeout', 'mitra_offline', 'session_ended')),
+    resolved_at timestamptz,
+    check ((outcome is null) = (resolved_at is null))
+);
+create unique index session_extensions_one_pending on session_extensions (session_id)
+where outcome is null;
+create index session_extensions_of_session on session_extensions (session_id, requested_at);
+
+create table session_ratings (
+    session_id uuid primary key references chat_sessions (id) on delete cascade,
+    stars integer not null check (stars between 1 and 5),
+    comment text,
+    at timestamptz not null
 );
 
 -- The session's timeline, written in the same transactions as what it tells.

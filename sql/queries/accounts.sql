@@ -179,6 +179,9 @@ set user_type = excluded.user_type,
 -- name: forget_device!
 delete from devices where fcm_token = :fcm_token and user_id = :user_id
 
+-- name: forget_dead_device!
+delete from devices where fcm_token = :fcm_token
+
 -- name: devices_of
 select platform, created_at, updated_at from devices
 where user_id = :user_id order by created_at

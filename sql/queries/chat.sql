@@ -34,7 +34,8 @@ select sender_type, content from closing_messages where session_id = :session_id
 
 -- name: write_batch
 -- One commit for many sessions: their counters and receipts, then their messages.
--- Returns the sessions that were written; the others have another owner by now.
+-- Returns the sessions that were written; the others have another owner by now, or miss
+-- an earlier commit, whose messages these must not overtake.
 with written as (
     update chat_sessions s
     set last_seq = greatest(s.last_seq, b.last_seq),
@@ -43,13 +44,15 @@ with written as (
         mitra_delivered_seq = greatest(s.mitra_delivered_seq, b.mitra_delivered),
         mitra_read_seq = greatest(s.mitra_read_seq, b.mitra_read)
     from unnest(
-        :session_ids::uuid [], :epochs::bigint [], :last_seqs::bigint [],
+        :session_ids::uuid [], :epochs::bigint [], :first_seqs::bigint [],
+        :last_seqs::bigint [],
         :customer_delivered::bigint [], :customer_read::bigint [],
         :mitra_delivered::bigint [], :mitra_read::bigint []
     ) as b (
-        id, epoch, last_seq, customer_delivered, customer_read, mitra_delivered, mitra_read
+        id, epoch, first_seq, last_seq,
+        customer_delivered, customer_read, mitra_delivered, mitra_read
     )
-    where s.id = b.id and s.epoch = b.epoch
+    where s.id = b.id and s.epoch = b.epoch and b.first_seq in (0, s.last_seq + 1)
     returning s.id
 ),
 
@@ -77,85 +80,112 @@ update chat_sessions set warned_for = :ends_at
 where id = :id and epoch = :epoch and status = 'active'
 returning id
 
--- name: expire_session$
-update chat_sessions set status = 'expired', decision_deadline = :decision_deadline
-where id = :id and epoch = :epoch and status = 'active'
-returning id
-
--- name: close_session$
+-- name: move_session$
+-- A session's next state, whole. What tells of its end is written once and stays.
+-- Answers the reason of its completion, or '' while there is none.
 update chat_sessions
-set status = 'closing', decision_deadline = null, grace_deadline = :grace_deadline,
-    ended_at = :at, ended_by = :ended_by, end_reason = :end_reason
-where id = :id and epoch = :epoch and status in ('active', 'expired')
-returning id
-
--- name: complete_session$
-update chat_sessions
-set status = 'completed', decision_deadline = null, grace_deadline = null,
-    ended_at = coalesce(ended_at, :at), ended_by = coalesce(ended_by, 'system'),
-    completion_reason = coalesce(end_reason, :reason)
+set status = :status,
+    mitra_id = :mitra_id,
+    duration_minutes = :duration_minutes,
+    ends_at = :ends_at,
+    decision_deadline = :decision_deadline,
+    grace_deadline = :grace_deadline,
+    ended_at = case
+        when cast(:status as text) in ('closing', 'completed') then coalesce(ended_at, :at)
+    end,
+    ended_by = case
+        when cast(:status as text) in ('closing', 'completed') then coalesce(ended_by, :ended_by)
+    end,
+    end_reason = coalesce(end_reason, :end_reason),
+    completion_reason = case
+        when cast(:status as text) = 'completed'
+            then coalesce(end_reason, cast(:completion as text))
+    end
 where id = :id and epoch = :epoch and status <> 'completed'
-returning completion_reason
+returning coalesce(completion_reason, '')
 
--- name: move_end$
--- The test route's way to make time pass for one session.
-update chat_sessions set ends_at = :ends_at
-where id = :id and epoch = :epoch and status = 'active'
+-- name: add_extension!
+insert into session_extensions (
+    id, session_id, payment_request_id, duration_minutes, default_action,
+    requested_at, expires_at
+) values (
+    :id, :session_id, :payment_request_id, :duration_minutes, :default_action,
+    :at, :expires_at
+)
+
+-- name: resolve_extension$
+update session_extensions set outcome = :outcome, reason = :reason, resolved_at = :at
+where id = :id and outcome is null
 returning id
+
+-- name: pending_extension^
+select id, payment_request_id, duration_minutes, default_action, expires_at
+from session_extensions
+where session_id = :session_id and outcome is null
+
+-- name: find_extension^
+select id, coalesce(outcome, 'pending') as status, duration_minutes, expires_at, reason
+from session_extensions
+where id = :id and session_id = :session_id
+
+-- name: extensions_in_use
+-- Of these payments, those that a pending extension holds.
+select payment_request_id from session_extensions
+where payment_request_id = any(:payment_request_ids::uuid []) and outcome is null
+
+-- name: lock_new_mitra^
+-- Holds off any other decision about this mitra's slots until the transaction ends.
+select display_name, is_active, capacity_override from mitras where id = :mitra_id for update
+
+-- name: mitra_slots_in_use$
+select count(*) from chat_sessions
+where mitra_id = :mitra_id and status in ('active', 'expired')
 
 -- name: store_closing_message$
 insert into closing_messages (session_id, sender_type, content, at)
-values (:session_id, :sender_type, :content, :at)
+select id, :sender_type, :content, :at from chat_sessions
+where id = :session_id and epoch = :epoch and status = 'closing'
 on conflict do nothing
 returning sender_type
+
+-- name: unpushed_messages
+-- What these readers have neither acknowledged nor been pushed. The rows stay locked, so
+-- that two nodes never push one message twice.
+select
+    s.id as session_id, w.reader, m.id, m.seq, m.created_at
+from unnest(:session_ids::uuid [], :readers::text [], :aboves::bigint []) as w (
+    session_id, reader, above
+)
+join chat_sessions s on s.id = w.session_id
+join chat_messages m
+    on m.session_id = s.id
+    and m.sender_type <> w.reader
+    and m.seq > greatest(
+        w.above, case w.reader when 'customer' then s.customer_pushed_seq
+        else s.mitra_pushed_seq end
+    )
+order by s.id, m.seq
+for no key update of s
+
+-- name: note_pushed!
+update chat_sessions s
+set customer_pushed_seq = greatest(s.customer_pushed_seq, p.customer),
+    mitra_pushed_seq = greatest(s.mitra_pushed_seq, p.mitra)
+from unnest(:session_ids::uuid [], :customers::bigint [], :mitras::bigint []) as p (
+    session_id, customer, mitra
+)
+where s.id = p.session_id
 
 -- name: log_event!
 insert into session_events (session_id, event, actor_type, actor_id, at, detail)
 values (:session_id, :event, :actor_type, :actor_id, :at, :detail)
-
--- name: unfinished_sessions
-select id from chat_sessions where status <> 'completed'
-
--- name: party_of_session^
--- Who may see a session.
-select id, customer_id, mitra_id from chat_sessions where id = :id
-
--- name: messages_after
-select seq, id, sender_type, sender_id, client_message_id, content, created_at
-from chat_messages
-where session_id = :session_id and seq > :after_seq and seq < :before_seq
-order by seq
-limit :limit
-
--- name: messages_before
--- The newest ones below a seq, still in ascending order.
-select * from (
-    select seq, id, sender_type, sender_id, client_message_id, content, created_at
-    from chat_messages
-    where session_id = :session_id and seq < :before_seq
-    order by seq desc
-    limit :limit
-) as newest
-order by seq
-
--- name: active_of_customer$
-select id from chat_sessions
-where customer_id = :customer_id and status <> 'completed'
-order by case status when 'closing' then 1 else 0 end, id desc
-limit 1
-
--- name: unfinished_of_mitra
-select id from chat_sessions where mitra_id = :mitra_id and status <> 'completed'
-order by id
 
 -- name: running_of_customer$
 select id from chat_sessions
 where customer_id = :customer_id and status in ('active', 'expired')
 
 -- name: extendable$
--- Whether a session may get more time; null if it is not this customer's.
+-- Whether a session may get more time; null if it is not this customer's. One that waits
+-- for an answer may: the customer then has the next one at hand.
 select status in ('active', 'expired') from chat_sessions
 where id = :session_id and customer_id = :customer_id
-
--- name: unfinished_of_customer
-select id from chat_sessions where customer_id = :customer_id and status <> 'completed'
