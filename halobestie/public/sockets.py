@@ -30,7 +30,7 @@ from halobestie.ids import new_id
 from halobestie.pairing.messages import GetPairing, PairingView
 from halobestie.presence.board import AvailabilityFrame
 from halobestie.presence.messages import Greet, Greeting, Heartbeat, Offer
-from halobestie.roster import CloseSocket, Entry, Push
+from halobestie.roster import SIGNED_OUT, CloseSocket, Entry, Push
 from halobestie.web import HaloApp, house
 
 from . import frames
@@ -86,6 +86,9 @@ async def _serve(caller: Caller, wire: Wire) -> None:
     ref = house().sockets.spawn(socket_id, once(wire))
     entry = Entry(ref, caller.id, caller.user_type, caller.session_id)
     house().roster.add(entry)
+    if house().accounts.sessions.is_over(caller.session_id):
+        # Revoked after the handshake, and before there was a socket to close.
+        ref.tell(CloseSocket(SIGNED_OUT, "signed out"))
     try:
         try:
             await _greet(caller, ref)
