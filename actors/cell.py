@@ -165,6 +165,8 @@ class Cell(Serving):
         delay = min(longest, first * 2.0 ** min(self.away_tries, 10))
         self.away_tries += 1
         await self._pause(delay * self.kind.system.random.uniform(0.5, 1.0))
+        # Open before it reads itself back: what is told from now on may not be in the rows.
+        self.mailbox.gate = None
 
     async def _pause(self, seconds: float) -> None:
         """Wait before the next start, hearing only STOP and DRAIN.

@@ -83,6 +83,11 @@ class Kind(Generic[M]):
         if key in self.cells:
             self.ref(key).tell(message)
 
+    def tell_all(self, message: M) -> None:
+        """Tell every actor of this kind that runs."""
+        for key in tuple(self.cells):
+            self.ref(key).tell(message)
+
     def path_of(self, key: Hashable) -> str:
         """``group/kind:key``, or ``group/kind`` for a static service."""
         return f"{self.group}/{self.name}" if self.static else f"{self.group}/{self.name}:{key}"

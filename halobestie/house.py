@@ -8,17 +8,20 @@ from uuid import UUID
 
 from actors import ActorSystem, Clock, Kind
 from halobestie.accounts.service import Accounts
+from halobestie.chat.history import Histories, Transcripts
 from halobestie.chat.messages import SessionMessage
-from halobestie.chat.store import Transcripts
+from halobestie.chat.operators import SessionDesk
 from halobestie.figures import Figures
 from halobestie.health import Health
 from halobestie.knobs.keeper import KnobBoard
 from halobestie.pairing.messages import PairingMessage, PairingView
-from halobestie.pairing.store import PairingStore
+from halobestie.pairing.searches import Searches
 from halobestie.payments.operators import MoneyDesk
 from halobestie.payments.service import Payments
 from halobestie.presence.board import Board
 from halobestie.presence.messages import CustomerMessage, MitraMessage
+from halobestie.presence.store import PresenceStore
+from halobestie.push.outbox import Outbox
 from halobestie.roster import Roster
 from halobestie.settings import Settings
 
@@ -40,8 +43,12 @@ class House:
     payments: Payments
     money: MoneyDesk
     figures: Figures
-    pairing_store: PairingStore
+    searches: Searches
+    presence_store: PresenceStore
     transcripts: Transcripts
+    histories: Histories
+    session_desk: SessionDesk
+    outbox: Outbox
     pairing_views: Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, PairingView]]]
     """The latest search of each of these payments; those without one are left out."""
 

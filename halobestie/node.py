@@ -24,6 +24,7 @@ from actors import ActorSystem, open_system, snapshot
 from halobestie import wiring
 from halobestie.adapters.bridge import open_bridge
 from halobestie.adapters.embedded import EmbeddedPostgres, EmbeddedValkey
+from halobestie.adapters.fcm import fcm_courier
 from halobestie.adapters.http import open_http
 from halobestie.adapters.jwks import Jwks
 from halobestie.adapters.migrations import migrate
@@ -32,7 +33,6 @@ from halobestie.adapters.postgres import open_database
 from halobestie.adapters.valkey import Valkey, ValkeyAway, open_valkey
 from halobestie.adapters.xendit import XenditGateway
 from halobestie.chat.messages import Wake as WakeSession
-from halobestie.chat.store import SessionStore
 from halobestie.control.app import control_app
 from halobestie.drain import drain
 from halobestie.edge import Listener
@@ -40,9 +40,9 @@ from halobestie.health import Health
 from halobestie.house import House
 from halobestie.knobs.messages import Reread
 from halobestie.log import configure_logging
+from halobestie.pairing.messages import Begin
 from halobestie.pairing.messages import Wake as WakePairing
 from halobestie.presence.messages import Wake as WakeMitra
-from halobestie.presence.store import PresenceStore
 from halobestie.public.app import public_app
 from halobestie.secrets import with_generated_secrets
 from halobestie.settings import Settings, read_settings
@@ -118,6 +118,9 @@ async def open_house(settings: Settings) -> AsyncIterator[tuple[House, trio.Nurs
             journal_db=journal_db,
             valkey=valkey,
             gateway=gateway,
+            courier=fcm_courier(
+                settings.firebase_service_account_path, settings.fcm_base_url, http, system.clock
+            ),
             sender=sender,
             google_keys=Jwks(settings.google_jwks_url, http),
             apple_keys=Jwks(settings.apple_jwks_url, http),
@@ -129,7 +132,7 @@ async def open_house(settings: Settings) -> AsyncIterator[tuple[House, trio.Nurs
             _print_first_admin(settings)
         await nursery.start(house.accounts.run)
         nursery.start_soon(_listen_for_knobs, valkey, system)
-        await _wake(house, PresenceStore(db), SessionStore(db))
+        await _wake(house)
         yield house, nursery
         nursery.cancel_scope.cancel()
         servers.cancel_scope.cancel()
@@ -152,13 +155,15 @@ async def _servers(settings: Settings, nursery: trio.Nursery) -> tuple[str, str]
     return database_url, valkey_url
 
 
-async def _wake(house: House, presence: PresenceStore, sessions: SessionStore) -> None:
+async def _wake(house: House) -> None:
     """Start whatever has a deadline to mind; what fell due meanwhile happens at once."""
-    for mitra_id in await presence.online():
+    for mitra_id in await house.presence_store.online():
         house.mitras.ref(mitra_id).tell(WakeMitra())
-    for pairing_id in await house.pairing_store.searching():
+    for pairing_id in await house.searches.running():
         house.pairings.ref(pairing_id).tell(WakePairing())
-    for session_id in await sessions.unfinished():
+    for payment_id in await house.searches.unstarted(house.clock.now()):
+        house.pairings.ref(payment_id).tell(Begin(payment_id))
+    for session_id in await house.transcripts.unfinished():
         house.sessions.ref(session_id).tell(WakeSession())
 
 

@@ -24,6 +24,15 @@ class Push(msgspec.Struct, frozen=True):
         return "Push(…)"
 
 
+class PushAll(msgspec.Struct, frozen=True):
+    """To a socket: write these frames, in order. However many, it is one message."""
+
+    frames: tuple[bytes, ...]
+
+    def __repr__(self) -> str:
+        return f"PushAll({len(self.frames)} frames)"
+
+
 class PushMessage(msgspec.Struct, frozen=True):
     """To a socket: write this chat message, unless you have it already."""
 
@@ -42,7 +51,7 @@ class CloseSocket(msgspec.Struct, frozen=True):
     reason: str
 
 
-SocketMessage = Push | PushMessage | CloseSocket
+SocketMessage = Push | PushAll | PushMessage | CloseSocket
 
 
 class Entry(msgspec.Struct, frozen=True, eq=False):
@@ -85,6 +94,12 @@ class Roster:
         for entry in tuple(entries):
             self._tell(entry.ref, Push(frame))
         return len(entries)
+
+    def deliver_all(self, user_id: UUID, frames: Collection[bytes]) -> None:
+        """Give several frames to each socket of a person, in one message."""
+        if frames:
+            for entry in tuple(self._of_user.get(user_id, ())):
+                self._tell(entry.ref, PushAll(tuple(frames)))
 
     def deliver_message(
         self, user_id: UUID, message: PushMessage, *, but: UUID | None = None

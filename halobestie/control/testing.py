@@ -5,51 +5,17 @@ from uuid import UUID
 import msgspec
 from quart.wrappers import Response
 
-from halobestie.chat.messages import Look, MoveEnd, Party, SendMessage, Sent, SessionView
+from halobestie.chat.messages import SessionView
 from halobestie.errors import Conflict, NotFound
-from halobestie.ids import new_id
 from halobestie.pairing.messages import Accept, Accepted, GetPairing, PairingView, WindowOver
 from halobestie.payments.messages import PaymentView
 from halobestie.presence.messages import MitraStatus, SetOnline
 from halobestie.web import Area, house, ok
 
+from .testing_chat import look
+
 control = Area("/internal/_test")
 areas = (control,)
-
-
-class OfSession(msgspec.Struct, frozen=True):
-    """Which session."""
-
-    session_id: UUID
-
-
-class Connection(msgspec.Struct, frozen=True):
-    """Whether a party has a live socket, and how many."""
-
-    connected: bool
-    sockets: int
-
-
-class Connections(msgspec.Struct, frozen=True):
-    """Both parties of a session."""
-
-    customer: Connection
-    mitra: Connection
-
-
-class Say(msgspec.Struct, frozen=True):
-    """What a party is to say."""
-
-    session_id: UUID
-    content: str
-
-
-class Said(msgspec.Struct, frozen=True):
-    """What became of it."""
-
-    message_id: UUID
-    seq: int
-    delivered_via: str
 
 
 class WhichPayment(msgspec.Struct, frozen=True):
@@ -57,13 +23,6 @@ class WhichPayment(msgspec.Struct, frozen=True):
 
     payment_request_id: UUID | None = None
     customer_id: UUID | None = None
-
-
-class SessionTime(msgspec.Struct, frozen=True):
-    """How much time a session is to have left; 0 ends it now."""
-
-    session_id: UUID
-    remaining_seconds: int
 
 
 class WhichMitra(msgspec.Struct, frozen=True):
@@ -96,27 +55,6 @@ class Done(msgspec.Struct, frozen=True):
     count: int = 1
 
 
-@control.get("/ws-connection-state", answers={200: Connections})
-async def connection_state(query: OfSession) -> Response:
-    """Whether the parties of a session are connected."""
-    view = await _look(query.session_id)
-    roster = house().roster
-    customer, mitra = roster.sockets(view.customer.id), roster.sockets(view.mitra.id)
-    return ok(Connections(Connection(customer > 0, customer), Connection(mitra > 0, mitra)))
-
-
-@control.post("/send-chat-message-as-mitra", answers={200: Said})
-async def say_as_mitra(body: Say) -> Response:
-    """Write as the mitra."""
-    return await _say(body, "mitra")
-
-
-@control.post("/send-chat-message-as-customer", answers={200: Said})
-async def say_as_customer(body: Say) -> Response:
-    """Write as the customer."""
-    return await _say(body, "customer")
-
-
 @control.post("/force-confirm-payment", answers={200: PaymentView})
 async def force_confirm(body: WhichPayment) -> Response:
     """Confirm a payment whatever the provider says."""
@@ -137,43 +75,30 @@ async def force_timeout(body: WhichPayment) -> Response:
     return ok(pairing)
 
 
-@control.post("/force-session-time", answers={200: SessionView})
-async def force_time(body: SessionTime) -> Response:
-    """Move the end of a session's paid time."""
-    answer = await house().sessions.ref(body.session_id).ask(MoveEnd(body.remaining_seconds))
-    if isinstance(answer, SessionView):
-        return ok(answer)
-    if answer.code == "not_found":
-        raise NotFound("There is no such session.")
-    raise Conflict(answer.code, "The session is not active.")
-
-
 @control.post("/accept-latest-pending", answers={200: SessionView})
 async def accept_latest(body: WhichMitra) -> Response:
     """Accept the youngest search as a mitra who was asked."""
     pairing_id = await _search_of(None)
-    asked = await house().pairing_store.open_offers(pairing_id)
-    mitra_id = body.mitra_id or next(iter(asked), None)
-    if mitra_id is None:
-        raise Conflict("request_closed", "Nobody was asked.")
-    answer = await house().pairings.ref(pairing_id).ask(Accept(mitra_id))
-    if not isinstance(answer, Accepted):
-        raise Conflict(answer.code, "The mitra could not accept.")
-    return ok(await _look(answer.session_id))
+    asked = await house().searches.open_offers(pairing_id)
+    code = "request_closed"  # nobody was asked
+    for mitra_id in asked if body.mitra_id is None else [body.mitra_id]:
+        answer = await house().pairings.ref(pairing_id).ask(Accept(mitra_id))
+        if isinstance(answer, Accepted):
+            return ok(await look(answer.session_id))
+        code = answer.code
+    raise Conflict(code, "Nobody could accept.")
 
 
 @control.post("/force-mitra-offline", answers={200: MitraStatus})
 async def force_offline(body: OneMitra) -> Response:
     """Put a mitra offline."""
-    status = await house().mitras.ref(body.mitra_id).ask(SetOnline(False, "test"))
-    return ok(status)
+    return ok(await _set_online(body.mitra_id, False))
 
 
 @control.post("/force-mitra-online", answers={200: MitraStatus})
 async def force_online(body: OneMitra) -> Response:
     """Put a mitra online; without heartbeats it goes stale as any other."""
-    status = await house().mitras.ref(body.mitra_id).ask(SetOnline(True, "test"))
-    return ok(status)
+    return ok(await _set_online(body.mitra_id, True))
 
 
 @control.post("/force-other-mitras-online", answers={200: Done})
@@ -196,38 +121,20 @@ async def crash_actor(body: ActorPath) -> Response:
     return ok(Done(), 202)
 
 
-async def _look(session_id: UUID) -> SessionView:
-    parties = await house().transcripts.parties(session_id)
-    if parties is None:
-        raise NotFound("There is no such session.")
-    view = await house().sessions.ref(session_id).ask(Look(parties[0]))
-    if not isinstance(view, SessionView):
-        raise NotFound("There is no such session.")
-    return view
-
-
-async def _say(body: Say, party: Party) -> Response:
-    parties = await house().transcripts.parties(body.session_id)
-    if parties is None:
-        raise NotFound("There is no such session.")
-    customer_id, mitra_id = parties
-    author, reader = (mitra_id, customer_id) if party == "mitra" else (customer_id, mitra_id)
-    message = SendMessage(author, f"test-{new_id()}", body.content)
-    sent = await house().sessions.ref(body.session_id).ask(message)
-    if not isinstance(sent, Sent):
-        raise Conflict(sent.code, "The message was not stored.")
-    return ok(Said(sent.id, sent.seq, "ws" if house().roster.sockets(reader) else "none"))
-
-
 async def _search_of(payment_request_id: UUID | None) -> UUID:
-    store = house().pairing_store
+    store = house().searches
     if payment_request_id is None:
-        pairing_id = await store.latest_search()
+        pairing_id = await store.latest_running()
     else:
         pairing_id = await store.latest_of_payment(payment_request_id)
     if pairing_id is None:
         raise NotFound("There is no such search.")
     return pairing_id
+
+
+async def _set_online(mitra_id: UUID, online: bool) -> MitraStatus:
+    await house().accounts.mitras.find(mitra_id)
+    return await house().mitras.ref(mitra_id).ask(SetOnline(online, "test"))
 
 
 async def _all_online(but: UUID | None) -> Response:

@@ -47,6 +47,7 @@ class KnobBoard:
     """The values, and the one way to change them.
 
     announce: tells the other nodes that something changed; at most once, never waits.
+    changed: called on this node whenever the values are other ones than before.
     """
 
     def __init__(
@@ -56,17 +57,20 @@ class KnobBoard:
         *,
         audit: Audit,
         announce: Callable[[], None],
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._db = db
         self._audit = audit
         self._announce = announce
+        self._changed = changed
         self.limits = limits
         self.current: Knobs = defaults(limits)
 
     async def reread(self) -> None:
         """Take the values from the database. Raises Unavailable, and then nothing changes."""
         records = await self._db.run(store.sql.stored_knobs)
-        self.current, wrong = store.knobs_of(records, self.limits)
+        current, wrong = store.knobs_of(records, self.limits)
+        self._take(current)
         if wrong:
             log.warning("stored knobs are out of bounds, defaults apply", keys=sorted(wrong))
 
@@ -93,9 +97,14 @@ class KnobBoard:
         if wrong:
             (field, message), *more = wrong.items()
             raise Invalid(field, message, *more)
-        self.current = after
+        self._take(after)
         self._announce()
         return after
+
+    def _take(self, values: Knobs) -> None:
+        before, self.current = self.current, values
+        if values != before:
+            self._changed()
 
 
 class KnobKeeper(Actor[Reread]):

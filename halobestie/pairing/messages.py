@@ -20,7 +20,14 @@ Refused = Literal[
     "targeted_mitra_offline",
     "nothing_to_cancel",
 ]
-NotYours = Literal["not_found", "already_taken", "request_closed", "at_capacity", "offline"]
+NotYours = Literal[
+    "not_found",
+    "already_taken",
+    "request_closed",
+    "at_capacity",
+    "offline",
+    "unavailable",  # nothing is decided: the mitra may try again
+]
 
 
 class PairingView(Struct, frozen=True):
@@ -91,15 +98,19 @@ class Decline(Ask[bool], frozen=True):
 
 
 class Cancel(Ask[PairingView | Refusal], frozen=True):
-    """The customer, or the house for them, wants no mitra any more."""
+    """The customer, or the house for them, wants no mitra any more.
+
+    Ends a running search whatever has become of its payment; one that has failed only
+    while its payment could still start another.
+    """
 
     customer_id: UUID
 
 
-class MitraFree(Struct, frozen=True):
-    """A mitra has come online, or has a free slot again."""
+class MitrasFree(Struct, frozen=True):
+    """These mitras have come online, or have a free slot again."""
 
-    mitra_id: UUID
+    mitra_ids: tuple[UUID, ...]
 
 
 class MitraLeft(Struct, frozen=True):
@@ -127,7 +138,7 @@ PairingMessage = (
     | Accept
     | Decline
     | Cancel
-    | MitraFree
+    | MitrasFree
     | MitraLeft
     | WindowOver
     | Wake

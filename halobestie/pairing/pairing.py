@@ -3,40 +3,29 @@
 A Pairing searches until the first Accept that commits, a Cancel, or its window's end.
 It then stays for GRACE, so that late mitras hear why they lost. Search and offers are
 rows, written before anybody hears of them, so a crash costs one restart and no
-decision. Who is asked: every mitra with a free slot, also those who get one later;
-with a target, that mitra alone.
+decision; one that crashed after its end tells of it again. Who is asked: every mitra with
+a free slot, also those who get one later; with a target, that mitra alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import assert_never
 from uuid import UUID
 
-import msgspec
-
-from actors import Actor, ActorError, Ref, Unavailable
-from actors.system import Kind
-from halobestie.chat.messages import Announce, SessionMessage
+from actors import Actor, ActorError, Kind, MailboxFull, Ref
 from halobestie.knobs.messages import CurrentKnobs
 from halobestie.presence.messages import (
+    AccountChanged,
     BoardMessage,
-    CloseReason,
-    CustomerMessage,
-    HideOffer,
+    CanTake,
     MitraMessage,
-    Offer,
-    OfferCustomer,
-    Present,
     Release,
     Reserve,
-    SearchMoved,
-    SessionMoved,
-    ShowOffer,
-    Unwatch,
     Watch,
 )
 
 from . import rules
-from .frames import Frames
+from .herald import Herald
 from .messages import (
     Accept,
     Accepted,
@@ -46,25 +35,21 @@ from .messages import (
     Forgotten,
     GetPairing,
     Lost,
-    MitraFree,
     MitraLeft,
+    MitrasFree,
     PairingMessage,
-    PairingStatus,
     PairingView,
     Refusal,
     Running,
     Wake,
     WindowOver,
 )
-from .rules import Failure, Fate
-from .store import PairingRow, PairingStore, Slots
+from .rows import Offers, PairingRow
+from .rules import Failure, Left
+from .store import PairingStore
 
 GRACE = 30.0  # seconds that a closed search stays in memory
-HIDDEN: dict[Fate, CloseReason] = {
-    "taken": "taken",
-    "cancelled": "cancelled",
-    "expired": "expired",
-}
+RESERVE_SECONDS = 2.0  # a presence that takes longer waits for PostgreSQL
 
 
 class Pairing(Actor[PairingMessage]):
@@ -74,41 +59,39 @@ class Pairing(Actor[PairingMessage]):
         *,
         store: PairingStore,
         knobs: CurrentKnobs,
-        frames: Frames,
-        board: Present,
+        herald: Herald,
         keeper: Ref[BoardMessage],
         mitras: Kind[MitraMessage],
-        customers: Kind[CustomerMessage],
-        sessions: Kind[SessionMessage],
     ) -> None:
         self._id = pairing_id
         self._store = store
         self._knobs = knobs
-        self._frames = frames
-        self._board = board
+        self._herald = herald
         self._keeper = keeper
         self._mitras = mitras
-        self._customers = customers
-        self._sessions = sessions
         # None until it has begun. Replaced, never changed, after each commit.
         self._row: PairingRow | None = None
-        # Everyone who was asked; None while the offer is open.
-        self._offers: dict[UUID, Fate | None] = {}
-        self._winner: UUID | None = None
+        self._offers = Offers()
+        # Heard to be free, and not asked yet: one statement asks all that have gathered.
+        self._free: set[UUID] = set()
 
     async def started(self) -> None:
         claimed = await self._store.claim(self._id)
-        if claimed is None:
-            return
-        self._row, self._offers = claimed
-        self._winner = next((m for m, fate in self._offers.items() if fate == "accepted"), None)
-        if self._row.status != "searching":
+        if claimed is None:  # it is about to begin, or never will
             self.deadlines.after("forgotten", GRACE, Forgotten())
             return
-        for mitra_id, fate in self._offers.items():
-            if fate is None:
-                self._mitras.ref(mitra_id).tell(ShowOffer(self._offer(self._row)))
-        await self._search(self._row)
+        row, self._offers = claimed
+        self._row = row
+        if row.status == "searching":
+            self._herald.offer(row, self._offers.open, self._seconds_left(row))
+            await self._search(row)
+            # The last answer may have been committed, and the end that follows from it not.
+            await self._look_whether_over(self._row)
+            return
+        if row.closed_at is not None and -self.clock.seconds_until(row.closed_at) < GRACE:
+            # A search that has told everyone stays in memory for as long: this one crashed.
+            self._herald.ended(row, self._offers)
+        self.deadlines.after("forgotten", GRACE, Forgotten())
 
     async def receive(
         self, message: PairingMessage
@@ -127,9 +110,9 @@ class Pairing(Actor[PairingMessage]):
             case Cancel(customer_id):
                 return await self._cancel(row, customer_id)
             case GetPairing():
-                return self._view(row)
-            case MitraFree(mitra_id):
-                await self._offer_to(row, [mitra_id])
+                return row.view(len(self._offers.asked))
+            case MitrasFree(mitra_ids):
+                self._free.update(mitra_ids)
             case MitraLeft(mitra_id, reason):
                 await self._left(row, mitra_id, reason)
             case WindowOver():
@@ -145,122 +128,144 @@ class Pairing(Actor[PairingMessage]):
                 assert_never(message)
         return None
 
+    async def flush(self) -> None:
+        """Ask everyone who was heard to be free since the last time."""
+        if self._free and self._row is not None:
+            await self._ask(self._row, {})
+
     # the search
 
     async def _begin(self, begin: Begin) -> PairingView | Running | Refusal:
         if self._row is not None:  # told twice
-            return self._view(self._row)
+            return self._row.view(len(self._offers.asked))
         knobs = self._knobs.current
-        refused = await self._store.open(
+        opened = await self._store.open(
             self._id,
-            begin.payment_request_id,
-            customer_id=begin.customer_id,
-            request_type=begin.request_type,
-            mitra_id=begin.mitra_id,
-            windows={
+            begin,
+            {
                 "blast": knobs.pairing_blast_timeout_seconds,
                 "returning": knobs.returning_chat_confirmation_timeout_seconds,
             },
-            at=self.clock.now(),
+            self.clock.now(),
         )
-        if refused is not None:
+        if not isinstance(opened, PairingRow):
             self.stop()
-            return refused
-        claimed = await self._store.claim(self._id)
-        if claimed is None:
-            raise Unavailable
-        row = self._row = claimed[0]
-        self._customers.tell_running(row.customer_id, SearchMoved(self._id, is_running=True))
-        target = row.targeted_mitra_id
-        if target is not None and target not in self._board.free:
-            await self._fail(row, Failure("targeted_mitra_offline"))
+            return opened
+        self.deadlines.clear("forgotten")
+        self._row = opened
+        self._herald.opened(opened)
+        await self._search(opened)
+        if self._row.status == "failed":
             return Refusal("targeted_mitra_offline")
-        await self._search(row)
-        return self._view(row)
+        return self._row.view(len(self._offers.asked))
 
     async def _search(self, row: PairingRow) -> None:
         """Ask who is free now and hear of those who become free; mind the window."""
         self.deadlines.set("window", row.expires_at, WindowOver())
-        if row.targeted_mitra_id is not None:
-            await self._offer_to(row, [row.targeted_mitra_id])
-        else:
-            free = await self._keeper.ask(Watch(self._id))
-            await self._offer_to(row, free)
-
-    async def _offer_to(self, row: PairingRow, free: Sequence[UUID]) -> None:
-        """Ask those who have no open offer and have not declined."""
-        asked = [m for m in free if self._offers.get(m, "offline") in ("offline", "at_capacity")]
-        if row.status != "searching" or not asked:
+        if row.expires_at <= self.clock.now():
             return
-        channels = [(mitra_id, self._frames.channel(mitra_id)) for mitra_id in asked]
-        await self._store.offered(self._id, channels, self.clock.now())
-        offer = self._offer(row)
-        for mitra_id in asked:
-            self._offers[mitra_id] = None
-            self._mitras.ref(mitra_id).tell(ShowOffer(offer))
+        target = row.targeted_mitra_id
+        if target is None:
+            online = await self._keeper.ask(Watch(self._id))
+            self._free.update(online.free)
+            await self._ask(row, dict.fromkeys(online.full, "at_capacity"))
+        elif target not in self._offers.asked:
+            stands = await self._mitras.ref(target).ask(CanTake())
+            if stands == "free":
+                self._free.add(target)
+                await self._ask(row, {})
+            else:
+                await self._ask(row, {target: stands})
+                await self._fail(row, Failure("targeted_mitra_offline"))
+
+    async def _ask(self, row: PairingRow, passed_over: Mapping[UUID, Left]) -> None:
+        """Ask all who are free and may be asked, and note who is passed over."""
+        free, self._free = self._free, set()
+        if row.status != "searching":
+            return
+        known = self._offers
+        asked = rules.to_ask(known.asked, free)
+        passed = {
+            mitra_id: why
+            for mitra_id, why in passed_over.items()
+            if mitra_id not in known.asked and mitra_id not in known.passed_over
+        }
+        if not asked and not passed:
+            return
+        connected = self._herald.connected(asked)
+        await self._store.offer(row, asked, passed, self.clock.now(), connected=connected)
+        known.passed_over.update(passed)
+        known.ask(asked)
+        self._herald.offer(row, asked, self._seconds_left(row))
 
     # what mitras say
 
     async def _accept(self, row: PairingRow, mitra_id: UUID) -> Accepted | Lost:
-        if mitra_id not in self._offers:
+        if mitra_id not in self._offers.asked:
             return Lost("not_found")
         if row.status == "paired" and row.session_id is not None:
-            won = mitra_id == self._winner
+            won = mitra_id == self._offers.winner
             return Accepted(row.session_id) if won else Lost("already_taken")
-        if row.status != "searching":
+        if row.status != "searching" or self._offers.asked[mitra_id] == "declined":
             return Lost("request_closed")
-        if self._offers[mitra_id] is not None:
-            return Lost(rules.why_closed(self._offers[mitra_id]))
+        # One who had left may be back, and the news of it under way: their presence knows.
         presence = self._mitras.ref(mitra_id)
-        reserved = await presence.ask(Reserve(self._id))
+        try:
+            reserved = await presence.ask(Reserve(self._id), timeout=RESERVE_SECONDS)
+        except ActorError:
+            self._release(presence)  # it may come to reserve all the same
+            return Lost("unavailable")
         if reserved != "reserved":
             return Lost(reserved)
+        return await self._win(row, mitra_id, presence)
+
+    async def _win(
+        self, row: PairingRow, mitra_id: UUID, presence: Ref[MitraMessage]
+    ) -> Accepted | Lost:
+        at = self.clock.now()
         try:
-            won_as = await self._store.win(
-                row, mitra_id, Slots(self._knobs.current.max_customers_per_mitra), self.clock.now()
+            won = await self._store.win(
+                row, mitra_id, self._knobs.current.max_customers_per_mitra, at
             )
         except ActorError:
-            presence.tell(Release(self._id))
+            self._release(presence)
             raise
-        if isinstance(won_as, UUID):
-            self._won(row, mitra_id, won_as)
-            return Accepted(won_as)
-        presence.tell(Release(self._id))
-        if won_as == "request_closed":
-            # The payment was cancelled or has expired under the search.
+        if isinstance(won, UUID):
+            closed = row.closed("paired", at, session_id=won)
+            self._offers.asked[mitra_id] = "accepted"
+            self._herald.won(closed, mitra_id)
+            self._ended(closed)
+            return Accepted(won)
+        self._release(presence)
+        if won == "request_closed":
+            # The payment has ended under the search: nobody can use it any more.
             await self._fail(row, Failure("payment_session_expired", is_terminal=True))
-        return Lost(won_as)
+        else:
+            presence.tell(AccountChanged())  # the rows know better than it did
+        return Lost(won)
 
-    def _won(self, row: PairingRow, mitra_id: UUID, session_id: UUID) -> None:
-        """Committed: tell everyone whom it concerns."""
-        self._winner = mitra_id
-        moved = SessionMoved(session_id, "active", self._id)
-        self._mitras.tell_running(mitra_id, moved)
-        self._customers.tell_running(row.customer_id, moved)
-        self._sessions.ref(session_id).tell(Announce())
-        self._mitras.ref(mitra_id).tell(HideOffer(self._id, "accepted_elsewhere"))
-        self._offers[mitra_id] = "accepted"
-        self._frames.payment(row, "consumed")
-        self._closed(_with(row, "paired", session_id=session_id), "taken")
+    def _release(self, presence: Ref[MitraMessage]) -> None:
+        with suppress(MailboxFull):  # then the reservation ends by its age
+            presence.tell(Release(self._id))
 
     async def _decline(self, row: PairingRow, mitra_id: UUID) -> bool:
-        if mitra_id not in self._offers:
+        if mitra_id not in self._offers.asked:
             return False
-        if row.status == "searching" and self._offers[mitra_id] is None:
-            await self._store.settle(self._id, mitra_id, "declined", self.clock.now())
-            self._offers[mitra_id] = "declined"
-            self._mitras.ref(mitra_id).tell(HideOffer(self._id, "declined"))
-            failure = rules.after_decline(row.request_type, self._offers.values())
-            if failure is not None:
-                await self._fail(row, failure)
+        if row.status == "searching" and self._offers.asked[mitra_id] is None:
+            await self._store.settle(row, mitra_id, "declined", self.clock.now())
+            self._offers.asked[mitra_id] = "declined"
+            self._herald.declined(row, mitra_id)
+            await self._look_whether_over(row)
         return True
 
-    async def _left(self, row: PairingRow, mitra_id: UUID, reason: Fate) -> None:
-        if row.status != "searching" or self._offers.get(mitra_id, reason) is not None:
-            return
-        await self._store.settle(self._id, mitra_id, reason, self.clock.now())
-        self._offers[mitra_id] = reason
-        failure = rules.after_leaving(row.request_type)
+    async def _left(self, row: PairingRow, mitra_id: UUID, reason: Left) -> None:
+        if row.status == "searching" and self._offers.asked.get(mitra_id, reason) is None:
+            await self._store.settle(row, mitra_id, reason, self.clock.now())
+            self._offers.asked[mitra_id] = reason
+            await self._look_whether_over(row)
+
+    async def _look_whether_over(self, row: PairingRow) -> None:
+        failure = rules.after_answer(row.request_type, self._offers.asked.values())
         if failure is not None:
             await self._fail(row, failure)
 
@@ -269,63 +274,30 @@ class Pairing(Actor[PairingMessage]):
     async def _cancel(self, row: PairingRow, customer_id: UUID) -> PairingView | Refusal:
         if customer_id != row.customer_id:
             return Refusal("not_found")
-        waiting = row.status == "searching" or (row.status == "failed" and not row.is_terminal)
-        if not (waiting and await self._store.cancel(row, self.clock.now())):
+        at = self.clock.now()
+        if not (row.can_be_cancelled and await self._store.cancel(row, at)):
             return Refusal("nothing_to_cancel")
-        closed = _with(row, "cancelled", failure=Failure("customer_cancelled", is_terminal=True))
-        self._frames.payment(row, "failed_pairing")
-        self._closed(closed, "cancelled")
-        return self._view(closed)
+        cancelled = Failure("customer_cancelled", is_terminal=True)
+        self._ended(row.closed("cancelled", at, failure=cancelled))
+        return row.closed("cancelled", at, failure=cancelled).view(len(self._offers.asked))
 
     async def _fail(self, row: PairingRow, failure: Failure) -> None:
         if row.status != "searching":
-            return  # a deadline or a decline that crossed an accept
-        if not await self._store.fail(row, failure, "expired", self.clock.now()):
-            raise Unavailable  # closed by another owner: read it back
-        if failure.is_terminal:
-            self._frames.payment(row, "failed_pairing")
-        self._frames.failed(row, failure)
-        self._closed(_with(row, "failed", failure=failure), "expired")
+            return  # a deadline or an answer that crossed the end
+        at = self.clock.now()
+        push = not self._herald.connected([row.customer_id])
+        await self._store.fail(row, failure, at, push=push)
+        self._ended(row.closed("failed", at, failure=failure))
 
-    def _closed(self, row: PairingRow, fate: Fate) -> None:
-        """The search is over and committed: close what is open."""
+    def _ended(self, row: PairingRow) -> None:
+        """The end is committed."""
         self._row = row
-        for mitra_id, open_fate in self._offers.items():
-            if open_fate is None:
-                self._offers[mitra_id] = fate
-                self._mitras.ref(mitra_id).tell(HideOffer(self._id, HIDDEN[fate]))
-        self._keeper.tell(Unwatch(self._id))
-        self._customers.tell_running(row.customer_id, SearchMoved(self._id, is_running=False))
         self.deadlines.clear("window")
         self.deadlines.after("forgotten", GRACE, Forgotten())
+        self._herald.ended(row, self._offers)
 
-    # what others see
-
-    def _offer(self, row: PairingRow) -> Offer:
-        return Offer(
-            pairing_id=self._id,
-            request_type=row.request_type,
-            customer=OfferCustomer(self._frames.name_for_mitra(row.customer_name)),
-            duration_minutes=row.duration_minutes,
-            topics=row.topics,
-            sensitivity=row.sensitivity,
-            is_free_trial=row.is_free_trial,
-            expires_at=row.expires_at,
-            expires_in_seconds=max(0, round(self.clock.seconds_until(row.expires_at))),
-        )
-
-    def _view(self, row: PairingRow) -> PairingView:
-        return PairingView(
-            id=row.id,
-            payment_request_id=row.payment_request_id,
-            request_type=row.request_type,
-            status=row.status,
-            cause_tag=row.cause_tag,
-            is_terminal=row.is_terminal,
-            expires_at=row.expires_at,
-            mitras_notified=len(self._offers),
-            session_id=row.session_id,
-        )
+    def _seconds_left(self, row: PairingRow) -> float:
+        return self.clock.seconds_until(row.expires_at)
 
     def info(self) -> dict[str, object]:
         if self._row is None:
@@ -333,26 +305,10 @@ class Pairing(Actor[PairingMessage]):
         return {
             "status": self._row.status,
             "type": self._row.request_type,
-            "offers": len(self._offers),
-            "open_offers": sum(fate is None for fate in self._offers.values()),
+            "offers": len(self._offers.asked),
+            "open_offers": len(self._offers.open),
+            "passed_over": len(self._offers.passed_over),
         }
-
-
-def _with(
-    row: PairingRow,
-    status: PairingStatus,
-    *,
-    session_id: UUID | None = None,
-    failure: Failure | None = None,
-) -> PairingRow:
-    """The row as the commit has left it."""
-    return msgspec.structs.replace(
-        row,
-        status=status,
-        session_id=session_id,
-        cause_tag=failure and failure.cause,
-        is_terminal=failure and failure.is_terminal,
-    )
 
 
 def _answer_of_nothing(message: PairingMessage) -> Refusal | Lost | bool | None:

@@ -3,19 +3,26 @@
 searching ─→ paired       the first accept that commits
     │ ─→ failed           window over, everyone declined, target gone; mostly retryable
     └ ─→ cancelled        the customer gave up (also after a retryable failure)
+
+A blast whom nobody was asked of waits for its whole window. Once somebody has declined it
+ends as soon as no offer is open: mitras who went offline or have filled up meanwhile
+count as not asked.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
+from uuid import UUID
 
 from halobestie.payments.messages import RetryableCause, TerminalCause
 
-from .messages import NotYours, RequestType
+from .messages import PairingStatus, RequestType
 
-Fate = Literal["accepted", "declined", "taken", "cancelled", "expired", "offline", "at_capacity"]
-
-_MITRA_LEFT: dict[Fate, NotYours] = {"offline": "offline", "at_capacity": "at_capacity"}
+Left = Literal["offline", "at_capacity"]
+Fate = Literal["accepted", "declined", "offline", "at_capacity"]
+Response = Literal[
+    "accepted", "declined", "offline", "at_capacity", "taken", "cancelled", "expired", "waiting"
+]
 
 
 class Failure(NamedTuple):
@@ -41,20 +48,30 @@ def at_window_end(
     return Failure("no_mitra_available")
 
 
-def after_decline(request_type: RequestType, fates: Collection[Fate | None]) -> Failure | None:
-    """A search ends at once when everyone who was asked has declined."""
-    if any(fate != "declined" for fate in fates):
+def after_answer(request_type: RequestType, fates: Collection[Fate | None]) -> Failure | None:
+    """Whether the search is at its end now that one of these has been decided."""
+    if None in fates:
         return None
-    return Failure(
-        "targeted_mitra_rejected" if request_type == "returning" else "all_mitras_rejected"
-    )
+    declined = "declined" in fates
+    if request_type == "returning":
+        return Failure("targeted_mitra_rejected" if declined else "targeted_mitra_offline")
+    return Failure("all_mitras_rejected") if declined else None
 
 
-def after_leaving(request_type: RequestType) -> Failure | None:
-    """A search for one mitra ends at once when that mitra leaves; a blast goes on."""
-    return Failure("targeted_mitra_offline") if request_type == "returning" else None
+def to_ask(fates: Mapping[UUID, Fate | None], free: Iterable[UUID]) -> list[UUID]:
+    """Of mitras with a free slot, those to ask now: not the ones who are being asked, and
+    not the ones who have declined."""
+    return [mitra for mitra in free if fates.get(mitra, "offline") in ("offline", "at_capacity")]
 
 
-def why_closed(fate: Fate | None) -> NotYours:
-    """What a mitra hears whose own offer is no longer open, though the search runs."""
-    return "request_closed" if fate is None else _MITRA_LEFT.get(fate, "request_closed")
+def response(fate: Fate | None, status: PairingStatus) -> Response:
+    """What became of an offer: its own fate, or that of the search it was open in."""
+    if fate is not None:
+        return fate
+    by_status: dict[PairingStatus, Response] = {
+        "searching": "waiting",
+        "paired": "taken",
+        "failed": "expired",
+        "cancelled": "cancelled",
+    }
+    return by_status[status]

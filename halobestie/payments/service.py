@@ -52,6 +52,8 @@ class Payments:
     announce_confirmed: called after the commit that confirmed an initial payment.
     announce_status: called after each commit that changed a status.
     Both must not block and must not raise.
+    search_begun: returns once what was announced as confirmed is being searched for, so
+    that the answer to a confirmation can show it; never raises.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Payments:
         sessions: Sessions,
         announce_confirmed: Callable[[PaidRequest], None],
         announce_status: Callable[[StatusChange], None],
+        search_begun: Callable[[UUID], Awaitable[None]] | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -71,6 +74,7 @@ class Payments:
         self._sessions = sessions
         self._announce_confirmed = announce_confirmed
         self._announce_status = announce_status
+        self._search_begun = search_begun
         self.once = Once(db, clock)
         self.invoices = None if gateway is None else Invoices(db, clock, gateway)
 
@@ -127,7 +131,7 @@ class Payments:
             row = await self._find(payment_id, customer_id)
         match row.status:
             case "confirmed" | "consumed":
-                return view(row)
+                return await self._confirmed(row)
             case "pending" if row.is_overdue(self._clock.now()):
                 raise _refused("payment_expired")
             case "pending":
@@ -141,7 +145,7 @@ class Payments:
         """Confirm without asking a provider: mock, trial, and the test route."""
         at = self._clock.now()
         moved = await self._apply(lambda conn: ledger.confirm(conn, payment_id, at))
-        return view(moved.row)
+        return await self._confirmed(moved.row)
 
     async def cancel(self, payment_id: UUID, customer_id: UUID) -> PaymentView:
         """Only from `pending`; else 409 `payment_not_pending`."""
@@ -203,9 +207,12 @@ class Payments:
 
     # inside other features' transactions, on the asyncio side
 
-    async def find(self, conn: Connection, payment_request_id: UUID) -> PaidRequest | None:
-        """One request, as it stands, without a lock."""
-        record = await sql.find_payment(conn, id=payment_request_id)
+    async def find(
+        self, conn: Connection, payment_request_id: UUID, *, lock: bool = False
+    ) -> PaidRequest | None:
+        """One request, as it stands; locked, it stays so until the transaction ends."""
+        find = sql.lock_payment if lock else sql.find_payment
+        record = await find(conn, id=payment_request_id)
         return None if record is None else paid_request(payment(record))
 
     async def consume(
@@ -292,6 +299,11 @@ class Payments:
             self._announce_confirmed(paid_request(moved.row))
 
     # verbs
+
+    async def _confirmed(self, row: PaymentRow) -> PaymentView:
+        if self._search_begun is not None and row.status == "confirmed" and not row.is_extension:
+            await self._search_begun(row.id)
+        return view(row)
 
     async def _apply(self, work: Callable[[Connection], Awaitable[Moved | None]]) -> Moved:
         """One event, one transaction. If it is refused, what the clock did is kept."""

@@ -1,22 +1,36 @@
 """How many mitras could take a customer now.
 
 The Board lives as long as the node and is read without waiting; the BoardKeeper is the
-only actor that writes to it. A crash of the keeper costs nothing: the board stays. A
-start of the node finds it empty, and every mitra that was online writes itself back.
+only actor that writes to it. The board outlives a crash of the keeper; whatever the
+message that crashed it said, every presence is asked to say again. A start of the node
+finds it empty, and every mitra that was online writes itself back.
 """
 
+from typing import assert_never
 from uuid import UUID
 
 import msgspec
 
-from actors import Actor, MailboxFull
-from actors.system import Kind
-from halobestie.pairing.messages import MitraFree, PairingMessage
+from actors import Actor, Kind, MailboxFull
+from halobestie.pairing.messages import MitrasFree, PairingMessage
 from halobestie.roster import Roster
 
-from .messages import BoardMessage, Broadcast, MitraChanged, Unwatch, Watch
+from .messages import (
+    BoardMessage,
+    Broadcast,
+    MitraChanged,
+    MitraMessage,
+    OnlineNow,
+    TellBoard,
+    TellSearches,
+    Unwatch,
+    Watch,
+)
 
 BROADCAST_EVERY = 1.0  # seconds between two announcements to customers, at least
+# Seconds between two announcements to searches: when a shift begins, hundreds of mitras
+# come online within a second, and each search is to ask them by a few statements.
+GATHER = 0.1
 
 
 class Availability(msgspec.Struct, frozen=True):
@@ -40,6 +54,8 @@ class Board:
         self.online: set[UUID] = set()
         self.free: dict[UUID, int] = {}
         self.watchers: set[UUID] = set()
+        # What connected customers were told last; who connects is told the present.
+        self.announced = False
 
     @property
     def availability(self) -> Availability:
@@ -50,51 +66,77 @@ class Board:
 class BoardKeeper(Actor[BoardMessage]):
     """Keeps the board, tells searches of mitras that become free, and customers of changes."""
 
-    def __init__(self, board: Board, roster: Roster, pairings: Kind[PairingMessage]) -> None:
+    def __init__(
+        self,
+        board: Board,
+        roster: Roster,
+        mitras: Kind[MitraMessage],
+        pairings: Kind[PairingMessage],
+    ) -> None:
         self._board = board
         self._roster = roster
+        self._mitras = mitras
         self._pairings = pairings
-        self._told: bool | None = None
+        # Have become free since the searches were told.
+        self._news: set[UUID] = set()
 
-    async def receive(self, message: BoardMessage) -> tuple[UUID, ...] | None:
+    async def started(self) -> None:
+        self._mitras.tell_all(TellBoard())
+        self._news = set(self._board.free)
+
+    async def receive(self, message: BoardMessage) -> OnlineNow | None:
         match message:
             case MitraChanged():
                 self._changed(message)
             case Watch(pairing_id):
                 self._board.watchers.add(pairing_id)
-                return tuple(self._board.free)
+                return self._online_now()
             case Unwatch(pairing_id):
                 self._board.watchers.discard(pairing_id)
             case Broadcast():
                 self._broadcast()
+            case TellSearches():
+                pass  # the flush does
+            case _:
+                assert_never(message)
         return None
+
+    async def flush(self) -> None:
+        """Tell once of everybody who has become free."""
+        if "gather" in self.deadlines:
+            return
+        news, self._news = self._news, set()
+        if news and self._board.watchers:
+            message = MitrasFree(tuple(news))
+            for pairing_id in self._board.watchers:
+                try:
+                    self._pairings.tell_running(pairing_id, message)
+                except MailboxFull:
+                    self._news = news  # once more for all; who knows it already asks nobody
+            self.deadlines.after("gather", GATHER, TellSearches())
+
+    def _online_now(self) -> OnlineNow:
+        board = self._board
+        return OnlineNow(tuple(board.free), tuple(board.online - board.free.keys()))
 
     def _changed(self, change: MitraChanged) -> None:
         board = self._board
         (board.online.add if change.is_online else board.online.discard)(change.mitra_id)
-        was_free = change.mitra_id in board.free
-        if change.free_slots:
-            board.free[change.mitra_id] = change.free_slots
-        else:
+        if not change.free_slots:
             board.free.pop(change.mitra_id, None)
-        if change.free_slots and not was_free:
-            for pairing_id in tuple(board.watchers):
-                self._tell_search(pairing_id, change.mitra_id)
-        if bool(board.free) != self._told and "broadcast" not in self.deadlines:
+            self._news.discard(change.mitra_id)
+        else:
+            if change.mitra_id not in board.free:
+                self._news.add(change.mitra_id)
+            board.free[change.mitra_id] = change.free_slots
+        if bool(board.free) != board.announced and "broadcast" not in self.deadlines:
             self._broadcast()
-
-    def _tell_search(self, pairing_id: UUID, mitra_id: UUID) -> None:
-        try:
-            self._pairings.ref(pairing_id).tell(MitraFree(mitra_id))
-        except MailboxFull:
-            # It hears of the next change; its window bounds what it can miss.
-            self._board.watchers.discard(pairing_id)
 
     def _broadcast(self) -> None:
         """At most once a second, and always the last value."""
         now = self._board.availability
-        if now.available != self._told:
-            self._told = now.available
+        if now.available != self._board.announced:
+            self._board.announced = now.available
             frame = msgspec.json.encode(AvailabilityFrame(now.available, now.count))
             self._roster.broadcast("customer", frame)
             self.deadlines.after("broadcast", BROADCAST_EVERY, Broadcast())

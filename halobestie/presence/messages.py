@@ -80,10 +80,14 @@ class GetStatus(Ask[MitraStatus], frozen=True):
 
 
 class SetOnline(Ask[MitraStatus], frozen=True):
-    """Go online or offline; saying it twice changes nothing."""
+    """Go online or offline; saying it twice changes nothing.
+
+    A mitra whose account is switched off stays offline. `by`: the operator, for the audit.
+    """
 
     online: bool
     reason: Reason
+    by: UUID | None = None
 
 
 class Heartbeat(Ask["MitraStatus"], frozen=True):
@@ -95,9 +99,16 @@ class Greet(Ask[Greeting], frozen=True):
 
 
 class ShowOffer(Struct, frozen=True):
-    """A pairing offers its customer."""
+    """A pairing offers its customer. Told again after a crash of the pairing.
+
+    `frame` is the offer as it goes to the app: encoded once for all who are asked.
+    """
 
     offer: Offer
+    frame: bytes
+
+    def __repr__(self) -> str:
+        return f"ShowOffer(pairing_id={self.offer.pairing_id})"
 
 
 class HideOffer(Struct, frozen=True):
@@ -107,8 +118,15 @@ class HideOffer(Struct, frozen=True):
     reason: CloseReason
 
 
+class CanTake(Ask[Literal["free", "offline", "at_capacity"]], frozen=True):
+    """Could this mitra take a customer now?"""
+
+
 class Reserve(Ask[Literal["reserved", "offline", "at_capacity"]], frozen=True):
-    """Hold a slot while an accept is being committed."""
+    """Hold a slot while an accept is being committed.
+
+    Settled by `Release`, by the session that it becomes, or by its age.
+    """
 
     pairing_id: UUID
 
@@ -127,8 +145,16 @@ class WentStale(Struct, frozen=True):
     """No heartbeat for too long."""
 
 
-class LimitsChanged(Struct, frozen=True):
-    """The capacity may be another now: a knob, or this mitra's own."""
+class AccountChanged(Struct, frozen=True):
+    """The mitra's own row has changed: capacity, or whether the account is on."""
+
+
+class KnobsChanged(Struct, frozen=True):
+    """Capacity and staleness may be other ones now."""
+
+
+class TellBoard(Struct, frozen=True):
+    """The board may have missed how you stand."""
 
 
 class Wake(Struct, frozen=True):
@@ -168,8 +194,15 @@ class MitraChanged(Struct, frozen=True):
     free_slots: int
 
 
-class Watch(Ask[tuple[UUID, ...]], frozen=True):
-    """A search wants to hear of mitras that become free; answered with those free now."""
+class OnlineNow(Struct, frozen=True):
+    """Who is online: those with a free slot, and those without."""
+
+    free: tuple[UUID, ...]
+    full: tuple[UUID, ...]
+
+
+class Watch(Ask[OnlineNow], frozen=True):
+    """A search wants to hear of mitras that become free; answered with who is online now."""
 
     pairing_id: UUID
 
@@ -184,6 +217,10 @@ class Broadcast(Struct, frozen=True):
     """Tell the connected customers how things stand."""
 
 
+class TellSearches(Struct, frozen=True):
+    """Tell the searches who has become free."""
+
+
 MitraMessage = (
     GetStatus
     | SetOnline
@@ -195,10 +232,13 @@ MitraMessage = (
     | Release
     | ReservationOver
     | WentStale
-    | LimitsChanged
+    | CanTake
+    | AccountChanged
+    | KnobsChanged
+    | TellBoard
     | Wake
     | Quiet
     | SessionMoved
 )
 CustomerMessage = Greet | SessionMoved | SearchMoved | Quiet
-BoardMessage = MitraChanged | Watch | Unwatch | Broadcast
+BoardMessage = MitraChanged | Watch | Unwatch | Broadcast | TellSearches

@@ -2,9 +2,9 @@
 
 Runs while the mitra is online, has an open offer or was heard of lately. Owns the
 heartbeat's expiry, the slots (running sessions plus reservations never exceed the
-capacity) and the offers that are open for this mitra. Whether a mitra is online and
-which sessions run are rows; a crash costs the open offers' place in the list, which
-the searches fill again, and reservations, whose accepts the database checks anyway.
+capacity) and the offers that are open for this mitra. Whether a mitra is online, which
+sessions run and which offers are open are rows; a crash costs one restart, and the
+reservations, whose accepts the database checks anyway.
 """
 
 from contextlib import suppress
@@ -14,25 +14,29 @@ from uuid import UUID
 
 import msgspec
 
-from actors import Actor, Ref, Unavailable
-from actors.system import Kind
+from actors import Actor, Kind, Ref, Unavailable
 from halobestie.knobs.messages import CurrentKnobs
-from halobestie.pairing.messages import MitraLeft, PairingMessage
+from halobestie.pairing.messages import HIDDEN_NAME, MitraLeft, PairingMessage
 from halobestie.roster import Roster
 
 from . import rules
+from .frames import OfferClosedFrame, PresenceFrame
 from .messages import (
+    AccountChanged,
     BoardMessage,
+    CanTake,
+    CloseReason,
     GetStatus,
     Greet,
     Greeting,
     Heartbeat,
     HideOffer,
-    LimitsChanged,
+    KnobsChanged,
     MitraChanged,
     MitraMessage,
     MitraStatus,
     Offer,
+    OfferCustomer,
     Quiet,
     Reason,
     Release,
@@ -41,27 +45,17 @@ from .messages import (
     SessionMoved,
     SetOnline,
     ShowOffer,
+    TellBoard,
     Wake,
     WentStale,
 )
-from .store import PresenceStore
+from .slots import Slots
+from .store import MitraRow, PresenceStore
 
-RESERVATION_SECONDS = 15.0  # longer than any commit may take
 QUIET_SECONDS = 120.0  # an idle presence retires after this
 
-
-class PresenceFrame(msgspec.Struct, frozen=True, tag="presence", tag_field="type"):
-    """The mitra's apps hear of every change."""
-
-    is_online: bool
-    reason: Reason
-
-
-class OfferClosedFrame(msgspec.Struct, frozen=True, tag="chat_request_closed", tag_field="type"):
-    """An offer can no longer be accepted."""
-
-    pairing_id: UUID
-    reason: str
+Standing = Literal["free", "offline", "at_capacity"]
+Reserved = Literal["reserved", "offline", "at_capacity"]
 
 
 class MitraPresence(Actor[MitraMessage]):
@@ -88,11 +82,12 @@ class MitraPresence(Actor[MitraMessage]):
         self._heard: datetime | None = None
         self._is_active = False
         self._override: int | None = None
-        self._running: set[UUID] = set()
-        self._closing: set[UUID] = set()
-        self._reserved: dict[UUID, datetime] = {}
+        self._slots = Slots()
         self._offers: dict[UUID, Offer] = {}
+        # Offers that no socket of theirs has been given yet.
+        self._unseen: set[UUID] = set()
         self._told: tuple[bool, int] | None = None
+        self._frames: list[bytes] = []
 
     async def started(self) -> None:
         row = await self._store.mitra(self._id)
@@ -101,76 +96,93 @@ class MitraPresence(Actor[MitraMessage]):
             return
         self._is_online = row.is_online
         self._since, self._heard = row.since, row.last_heartbeat_at
-        self._running, self._closing = set(row.running), set(row.closing)
-        self._is_active, self._override = row.is_active, row.capacity_override
+        self._load(row)
+        for offer in await self._store.open_offers(self._id):
+            self._offers[offer.pairing_id] = self._named(offer)
+            # A crash may have lost the frame; an app that has it hears of it twice.
+            self._frame(self._aged(self._offers[offer.pairing_id]))
+        self._unseen = set(self._offers)
+        await self._settle_with_account()
         self._arm()
         self._tell_board()
 
     async def receive(
         self, message: MitraMessage
-    ) -> MitraStatus | Greeting | Literal["reserved", "offline", "at_capacity"] | None:
+    ) -> MitraStatus | Greeting | Standing | Reserved | None:
         match message:
-            case GetStatus():
-                return self._status()
-            case SetOnline(online, reason):
-                await self._set_online(online, reason)
-                return self._status()
+            case ShowOffer():
+                self._show(message)
+            case HideOffer(pairing_id, reason):
+                self._slots.release(pairing_id)
+                self._hide(pairing_id, reason)
             case Heartbeat():
                 await self._heartbeat()
                 return self._status()
+            case GetStatus():
+                return self._status()
+            case SetOnline():
+                await self._set_online(message.online, message.reason, message.by)
+                return self._status()
             case Greet():
-                return Greeting(
-                    session_ids=(*self._running, *self._closing),
-                    offers=self._open_offers(),
-                )
-            case ShowOffer(offer):
-                self._show(offer)
-            case HideOffer(pairing_id, reason):
-                self._hide(pairing_id, reason)
+                return await self._greet()
+            case CanTake():
+                return self._standing()
             case Reserve(pairing_id):
                 return self._reserve(pairing_id)
             case Release(pairing_id):
-                self._reserved.pop(pairing_id, None)
+                self._slots.release(pairing_id)
             case ReservationOver():
-                self._drop_old_reservations()
+                self._slots.drop_old(self.clock.now())
+                self._mind_reservations()
             case SessionMoved():
-                self._moved(message)
-            case LimitsChanged():
-                await self.started()
+                self._slots.moved(message)
+            case AccountChanged():
+                await self._reload_account()
+            case KnobsChanged():
+                self._arm()
             case WentStale():
-                await self._set_online(False, "stale")
+                await self._set_online(False, "stale", None)
+            case TellBoard():
+                self._told = None
             case Wake():
                 pass
             case Quiet():
-                if not (self._is_online or self._reserved or self._offers):
-                    self.stop()
+                self._retire_if_idle()
             case _:
                 assert_never(message)
         self._tell_board()
         return None
 
+    async def flush(self) -> None:
+        self._deliver()
+
     # online and offline
 
-    async def _set_online(self, online: bool, reason: Reason) -> None:
-        if online == self._is_online or (online and self._capacity == 0):
+    async def _set_online(self, online: bool, reason: Reason, by: UUID | None) -> None:
+        if online == self._is_online or (online and not self._is_active):
             return
         now = self.clock.now()
-        await self._store.set_online(self._id, is_online=online, reason=reason, at=now)
+        changed = await self._store.set_online(
+            self._id, is_online=online, reason=reason, at=now, by=by
+        )
+        if not changed:
+            await self._reload_account()  # switched off meanwhile
+            return
         self._is_online, self._since = online, now
         if online:
             self._heard = now
         else:
             self._leave_offers("offline")
         self._arm()
-        self._tell_board()
         self._frame(PresenceFrame(online, reason))
+        self._deliver()
+        self._tell_board()
 
     async def _heartbeat(self) -> None:
         if not self._is_online:
             return
         self._heard = self.clock.now()
         self._arm()
-        self._tell_board()
         with suppress(Unavailable):  # memory counts; only a restart now would know an older one
             await self._store.heartbeat(self._id, self._heard)
 
@@ -182,68 +194,86 @@ class MitraPresence(Actor[MitraMessage]):
         else:
             self.deadlines.clear("stale")
 
-    # slots
+    def _retire_if_idle(self) -> None:
+        if self._is_online or self._slots.reserved or self._offers:
+            self.deadlines.after("quiet", QUIET_SECONDS, Quiet())
+        else:
+            self.stop()
 
-    def _reserve(self, pairing_id: UUID) -> Literal["reserved", "offline", "at_capacity"]:
+    def _load(self, row: MitraRow) -> None:
+        self._slots.load(row.running, row.closing)
+        self._is_active, self._override = row.is_active, row.capacity_override
+
+    async def _reload_account(self) -> None:
+        row = await self._store.mitra(self._id)
+        if row is not None:
+            self._load(row)
+            await self._settle_with_account()
+
+    async def _settle_with_account(self) -> None:
+        """What the account and the clock say of one who is online, before anyone hears of it."""
         if not self._is_online:
-            return "offline"
-        if pairing_id not in self._reserved and self._free() == 0:
-            return "at_capacity"
-        self._reserved[pairing_id] = self.clock.now()
-        self.deadlines.after("reservations", RESERVATION_SECONDS, ReservationOver())
-        self._tell_board()
-        return "reserved"
+            return
+        stale_after = self._knobs.current.mitra_stale_after_seconds
+        if not self._is_active:
+            await self._set_online(False, "deactivated", None)
+        elif self._heard and rules.stale_at(self._heard, stale_after) <= self.clock.now():
+            await self._set_online(False, "stale", None)
 
-    def _drop_old_reservations(self) -> None:
-        for pairing_id, since in tuple(self._reserved.items()):
-            if self.clock.seconds_until(since) <= -RESERVATION_SECONDS:
-                del self._reserved[pairing_id]
-        if self._reserved:
-            self.deadlines.after("reservations", RESERVATION_SECONDS, ReservationOver())
-
-    def _moved(self, moved: SessionMoved) -> None:
-        self._running.discard(moved.session_id)
-        self._closing.discard(moved.session_id)
-        if moved.pairing_id is not None:
-            self._reserved.pop(moved.pairing_id, None)
-        if moved.status in ("active", "expired"):
-            self._running.add(moved.session_id)
-        elif moved.status == "closing":
-            self._closing.add(moved.session_id)
+    # slots
 
     @property
     def _capacity(self) -> int:
         knob = self._knobs.current.max_customers_per_mitra
         return rules.capacity(knob, self._override, is_active=self._is_active)
 
-    def _free(self) -> int:
-        return rules.free_slots(
-            is_online=self._is_online,
-            capacity=self._capacity,
-            running=len(self._running),
-            reserved=len(self._reserved),
-        )
+    def _standing(self) -> Standing:
+        if not self._is_online:
+            return "offline"
+        return "free" if self._slots.free(self._capacity) else "at_capacity"
+
+    def _reserve(self, pairing_id: UUID) -> Reserved:
+        if not self._is_online:
+            return "offline"
+        if not self._slots.reserve(pairing_id, self._capacity, self.clock.now()):
+            return "at_capacity"
+        self._mind_reservations()
+        self._tell_board()
+        return "reserved"
+
+    def _mind_reservations(self) -> None:
+        over = self._slots.next_drop
+        if over is not None:
+            self.deadlines.set("reservations", over, ReservationOver())
 
     def _tell_board(self) -> None:
         """Say how many more there is room for, when that has changed."""
-        free = self._free()
+        free = self._slots.free(self._capacity) if self._is_online else 0
         if (self._is_online, free) != self._told:
             self._told = (self._is_online, free)
             self._board.tell(MitraChanged(self._id, self._is_online, free))
-        if free == 0 and self._is_online and len(self._running) >= self._capacity:
+        if self._offers and self._is_online and self._slots.is_full(self._capacity):
             self._leave_offers("at_capacity")
 
     # offers
 
-    def _show(self, offer: Offer) -> None:
-        if not self._is_online:
-            self._pairings.ref(offer.pairing_id).tell(MitraLeft(self._id, "offline"))
-            return
-        self._offers[offer.pairing_id] = offer
-        self._frame(self._aged(offer))
+    def _show(self, show: ShowOffer) -> None:
+        offer = show.offer
+        self._slots.release(offer.pairing_id)  # nobody accepts what is only being shown
+        if not self._is_online or self._slots.is_full(self._capacity):
+            reason: Literal["offline", "at_capacity"] = (
+                "at_capacity" if self._is_online else "offline"
+            )
+            self._pairings.ref(offer.pairing_id).tell(MitraLeft(self._id, reason))
+        elif offer.pairing_id not in self._offers:
+            self._offers[offer.pairing_id] = offer
+            self._frames.append(show.frame)
+            if not self._roster.sockets(self._id):
+                self._unseen.add(offer.pairing_id)
 
-    def _hide(self, pairing_id: UUID, reason: str) -> None:
+    def _hide(self, pairing_id: UUID, reason: CloseReason) -> None:
         if self._offers.pop(pairing_id, None) is not None:
+            self._unseen.discard(pairing_id)
             self._frame(OfferClosedFrame(pairing_id, reason))
 
     def _leave_offers(self, reason: Literal["offline", "at_capacity"]) -> None:
@@ -251,12 +281,25 @@ class MitraPresence(Actor[MitraMessage]):
             self._hide(pairing_id, reason)
             self._pairings.ref(pairing_id).tell(MitraLeft(self._id, reason))
 
-    def _open_offers(self) -> tuple[Offer, ...]:
-        return tuple(self._aged(offer) for offer in self._offers.values())
+    async def _greet(self) -> Greeting:
+        """What an app finds on opening; with that it has seen its offers."""
+        now = self.clock.now()
+        offers = tuple(self._aged(o) for o in self._offers.values() if o.expires_at > now)
+        if self._unseen:
+            with suppress(Unavailable):  # a mark for operators only
+                await self._store.seen(self._id, self._unseen, now)
+                self._unseen = set()
+        return Greeting(session_ids=(*self._slots.running, *self._slots.closing), offers=offers)
 
     def _aged(self, offer: Offer) -> Offer:
         left = max(0, round(self.clock.seconds_until(offer.expires_at)))
         return msgspec.structs.replace(offer, expires_in_seconds=left)
+
+    def _named(self, offer: Offer) -> Offer:
+        """As the anonymity knob has it."""
+        if self._knobs.current.mitra_sees_customer_name:
+            return offer
+        return msgspec.structs.replace(offer, customer=OfferCustomer(HIDDEN_NAME))
 
     # what others see
 
@@ -265,21 +308,26 @@ class MitraPresence(Actor[MitraMessage]):
             is_online=self._is_online,
             since=self._since,
             last_heartbeat_at=self._heard,
-            active_sessions=len(self._running),
+            active_sessions=len(self._slots.running),
             capacity=self._capacity,
             stale_after_seconds=self._knobs.current.mitra_stale_after_seconds,
             heartbeat_cadence_seconds=self._cadence,
         )
 
     def _frame(self, frame: msgspec.Struct) -> None:
-        self._roster.deliver(self._id, msgspec.json.encode(frame))
+        self._frames.append(msgspec.json.encode(frame))
+
+    def _deliver(self) -> None:
+        """One delivery for every frame that has gathered: offers come by the hundred."""
+        frames, self._frames = self._frames, []
+        self._roster.deliver_all(self._id, frames)
 
     def info(self) -> dict[str, object]:
         return {
             "online": self._is_online,
-            "sessions": len(self._running),
+            "sessions": len(self._slots.running),
             "capacity": self._capacity,
-            "reserved": len(self._reserved),
+            "reserved": len(self._slots.reserved),
             "offers": len(self._offers),
             "sockets": self._roster.sockets(self._id),
         }

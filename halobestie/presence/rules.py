@@ -10,11 +10,6 @@ def capacity(knob: int, override: int | None, *, is_active: bool) -> int:
     return knob if override is None else override
 
 
-def free_slots(*, is_online: bool, capacity: int, running: int, reserved: int) -> int:
-    """How many more customers a mitra can take now."""
-    return max(0, capacity - running - reserved) if is_online else 0
-
-
 def stale_at(last_heartbeat: datetime, stale_after_seconds: int) -> datetime:
     """When a mitra who says nothing more goes offline."""
     return last_heartbeat + timedelta(seconds=stale_after_seconds)

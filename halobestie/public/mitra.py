@@ -6,7 +6,7 @@ import msgspec
 from quart.wrappers import Response
 
 from halobestie.chat.messages import Look, SessionView
-from halobestie.errors import Conflict, NotFound
+from halobestie.errors import Away, Conflict, NotFound
 from halobestie.pairing.messages import Accept, Accepted, Decline, Lost
 from halobestie.presence.messages import (
     GetStatus,
@@ -104,6 +104,8 @@ async def accept(pairing_id: UUID) -> Response:
             raise NotFound("There is no such session.")
         case Lost("not_found"):
             raise NotFound("There is no such request.")
+        case Lost("unavailable"):
+            raise Away(detail="It could not be decided now: try again.")
         case Lost(code):
             raise Conflict(code, _WHY[code])
 

@@ -71,7 +71,10 @@ async def search(body: PaidFor) -> Response:
     """Ask every available mitra.
 
     A confirmed payment has started its search by itself; this starts it again after a
-    failure that may be retried, and answers the running one otherwise.
+    failure that may be retried. While a search of this payment runs, of whichever type,
+    the answer is that search, and nothing is changed. A search ends early, with
+    `all_mitras_rejected`, once somebody has declined and nobody is left to answer: mitras
+    who went offline or have filled up meanwhile do not count.
     """
     return await _begin(body.payment, "blast", None)
 
@@ -82,7 +85,12 @@ async def search(body: PaidFor) -> Response:
     refuses=(*_NOT_STARTED, "409 targeted_mitra_offline"),
 )
 async def ask_one(body: ReturningFor) -> Response:
-    """Ask one mitra, again: curhat lagi."""
+    """Ask one mitra, again: curhat lagi.
+
+    Refused with 409 `targeted_mitra_offline` if that mitra is offline or has no free slot;
+    this counts as a search that has failed and may be repeated. While a search of this
+    payment runs, the answer is that search, whomever it asks.
+    """
     return await _begin(body.payment, "returning", body.mitra_id)
 
 
@@ -92,7 +100,10 @@ async def ask_one(body: ReturningFor) -> Response:
     refuses=_NOT_STARTED,
 )
 async def fall_back(payment_request_id: UUID) -> Response:
-    """Ask everybody after one mitra did not come. Same payment, no new charge."""
+    """Ask everybody after one mitra did not come. Same payment, no new charge.
+
+    While that mitra can still answer, the running search is the answer, unchanged.
+    """
     return await _begin(payment_request_id, "blast", None)
 
 
@@ -102,20 +113,26 @@ async def fall_back(payment_request_id: UUID) -> Response:
     refuses=("404 not_found", "409 nothing_to_cancel"),
 )
 async def cancel(body: PaidFor) -> Response:
-    """Give up. The payment goes to the operators as `customer_cancelled`."""
+    """Give up: a search that runs, or the wait for another one after a failure.
+
+    The payment goes to the operators as `customer_cancelled`.
+    """
     customer = signed_in()
     await house().payments.get(body.payment, customer.id)
-    pairing_id = await house().pairing_store.latest_of_payment(body.payment)
-    if pairing_id is None:
-        raise Conflict("nothing_to_cancel", "There is no search to cancel.")
-    answer = await house().pairings.ref(pairing_id).ask(Cancel(customer.id))
+    answer: PairingView | Refusal = Refusal("nothing_to_cancel")
+    pairing_id = await house().searches.latest_of_payment(body.payment)
+    while pairing_id is not None and isinstance(answer, Refusal):
+        answer = await house().pairings.ref(pairing_id).ask(Cancel(customer.id))
+        latest = await house().searches.latest_of_payment(body.payment)
+        # Another one may have begun in between: then that is the one to cancel.
+        pairing_id = None if latest == pairing_id else latest
     return _answer(answer, 200)
 
 
 @client.get("/chat-requests/current", answers={200: Current})
 async def current() -> Response:
     """The caller's running search."""
-    pairing_id = await house().pairing_store.running_of_customer(signed_in().id)
+    pairing_id = await house().searches.running_of_customer(signed_in().id)
     if pairing_id is None:
         return ok(Current(None))
     return ok(Current(await house().pairings.ref(pairing_id).ask(GetPairing())))
@@ -152,7 +169,7 @@ def _answer(answer: PairingView | Refusal, status: int) -> Response:
         case PairingView():
             return ok(answer, status)
         case Refusal("not_found"):
-            raise NotFound("There is no such payment request.")
+            raise NotFound("There is no such payment request, or no such mitra.")
         case Refusal("already_active", session_id):
             raise Conflict("already_active", "A session is running.", session_id=session_id)
         case Refusal("targeted_mitra_offline"):

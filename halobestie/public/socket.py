@@ -17,7 +17,7 @@ from actors import Actor, Ask
 from halobestie.chat.frames import message_frame
 from halobestie.chat.messages import StoredMessage
 from halobestie.edge import Wire
-from halobestie.roster import CloseSocket, Push, PushMessage, SocketMessage
+from halobestie.roster import CloseSocket, Push, PushAll, PushMessage, SocketMessage
 
 QUEUE = 256  # frames that may wait for a slow app
 TOO_SLOW, INTERNAL = 1013, 1011
@@ -93,7 +93,7 @@ class Socket(Actor[Outgoing]):
                 await self._replay(session_id, messages)
             case EndReplay(session_id, after_seq):
                 return self._end_replay(session_id, after_seq)
-            case Push() | PushMessage():
+            case Push() | PushAll() | PushMessage():
                 if self._said_hello:
                     self._write(message)
                 else:
@@ -108,6 +108,8 @@ class Socket(Actor[Outgoing]):
     def _write(self, message: SocketMessage) -> None:
         if isinstance(message, Push):
             self._out.append(message.frame)
+        elif isinstance(message, PushAll):
+            self._out.extend(message.frames)
         elif isinstance(message, PushMessage):
             session_id, seq = message.session_id, message.seq
             if session_id in self._replaying:
