@@ -176,10 +176,12 @@ class Correspondence:
         raise Unavailable("the journal did not commit")
 
     def tell_missed(self, messages: Sequence[StoredMessage]) -> None:
-        """What was committed while an incarnation died and so told to nobody. Sockets know
-        by the seq what they have."""
+        """What was committed while an incarnation died and so told to nobody, its authors
+        included. Sockets know by the seq what they have."""
         for message in messages:
             self._frames.message(self.row, message, None)
+            sent = Sent(message.id, message.seq, message.created_at)
+            self._frames.sent(self.row, message.sender_id, message.client_message_id, sent, None)
         self._told.seq = self.letters.last_seq
         for author in PUSH:
             delivered, read = self.letters.peer_has(author)

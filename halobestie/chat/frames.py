@@ -115,10 +115,18 @@ class SessionFrames:
         return there
 
     def sent(
-        self, row: SessionRow, user_id: UUID, client_message_id: str, sent: Sent, origin: UUID
+        self,
+        row: SessionRow,
+        user_id: UUID,
+        client_message_id: str,
+        sent: Sent,
+        origin: UUID | None,
     ) -> None:
-        """The acknowledgement, to the socket that sent."""
+        """The acknowledgement, to the socket that sent; to all where that is not known."""
         frame = SentFrame(row.id, client_message_id, sent.id, sent.seq, sent.created_at)
+        if origin is None:
+            self.to(user_id, frame)
+            return
         self._roster.answer(user_id, origin, encode(frame))
 
     def refused(

@@ -145,9 +145,12 @@ def approved(course: C, now: datetime) -> C:
 
 
 def rejected(course: C, now: datetime, grace_seconds: int) -> C:
-    """No more time: on with what is left, or to the end."""
+    """No more time: on with what is left, or to the end. A rejection by silence counts
+    from its deadline, however late it comes: what follows on it follows now."""
+    assert course.extension is not None
+    as_of = min(now, course.extension.expires_at)
     course = msgspec.structs.replace(course, extension=None)
-    if course.status == "active" and now < course.ends_at:
+    if course.status == "active" and as_of < course.ends_at:
         return course
     return closed(course, now, grace_seconds)
 

@@ -89,7 +89,7 @@ async def messages(session_id: UUID, query: Span) -> Response:
     else:
         rows = await transcripts.before(session_id, query.before_seq, wanted)
         rows, has_more = rows[-query.limit :], len(rows) == wanted
-    return ok(Messages(tuple(_message(row, view) for row in rows), has_more))
+    return ok(Messages(tuple(_message(row, _status(row, view)) for row in rows), has_more))
 
 
 @shared.post(
@@ -98,14 +98,17 @@ async def messages(session_id: UUID, query: Span) -> Response:
     refuses=("404 not_found", "409 session_not_active"),
 )
 async def send(session_id: UUID, body: NewMessage) -> Response:
-    """Say something without a socket. 201 once it is stored; 200 if it was before."""
+    """Say something without a socket. 201 once it is stored; 200 if it was before.
+
+    The answer is the same every time, `status` `sent` included; the transcript has the
+    receipts.
+    """
     message = SendMessage(signed_in().id, body.client_message_id, body.content)
     sent = await house().sessions.ref(session_id).ask(message)
     if isinstance(sent, Refusal):
         refuse(sent)
-    view = await _look(session_id)
     [row] = await house().transcripts.after(session_id, sent.seq - 1, 1)
-    return ok(_message(row, view), 200 if sent.again else 201)
+    return ok(_message(row, "sent"), 200 if sent.again else 201)
 
 
 @shared.post(
@@ -133,7 +136,7 @@ async def _look(session_id: UUID) -> SessionView:
     return view
 
 
-def _message(row: StoredMessage, view: SessionView) -> Message:
+def _status(row: StoredMessage, view: SessionView) -> str:
     # By party, not by person: after a reroute the new mitra reads what the old one wrote.
     # What the caller's side wrote is judged by the other's receipts; what the other wrote
     # has reached whoever reads this.
@@ -141,7 +144,10 @@ def _message(row: StoredMessage, view: SessionView) -> Message:
         delivered, read = view.peer_delivered_seq, view.peer_read_seq
     else:
         delivered, read = view.own_delivered_seq, view.own_read_seq
-    status = "read" if row.seq <= read else "delivered" if row.seq <= delivered else "sent"
+    return "read" if row.seq <= read else "delivered" if row.seq <= delivered else "sent"
+
+
+def _message(row: StoredMessage, status: str) -> Message:
     return Message(
         session_id=row.session_id,
         id=row.id,

@@ -86,9 +86,7 @@ class Couple:
         await self.sari.wait_for("session_completed", session_id=self.id)
 
 
-async def meet(
-    node: TestNode, sari: Customer, ayu: Mitra, tier_id: str = "chat_12"
-) -> Couple:
+async def meet(node: TestNode, sari: Customer, ayu: Mitra, tier_id: str = "chat_12") -> Couple:
     """A session of these two."""
     await sari.pays(tier_id)
     offer = await ayu.is_asked()

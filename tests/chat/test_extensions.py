@@ -108,7 +108,9 @@ async def test_silence_of_a_mitra_who_is_offline_sells_nothing(couple: Couple) -
     await couple.ayu.goes_offline()
     asked = await couple.asks_for_more()
 
-    await couple.sari.wait_for("extension_resolved", outcome="auto_rejected", reason="mitra_offline")
+    await couple.sari.wait_for(
+        "extension_resolved", outcome="auto_rejected", reason="mitra_offline"
+    )
     assert await couple.causes(asked["payment_id"]) == ["extension_mitra_offline"]
 
 
