@@ -33,7 +33,8 @@ from halobestie.node import open_house
 from halobestie.public.app import public_app
 from halobestie.secrets import with_generated_secrets
 from halobestie.settings import read_settings
-from tests.apps import Customer, Ear, Mitra
+from tests.apps import Customer, Ear, Mitra, Person
+from tests.waiting import until
 
 SECRET = "a-test-key-of-at-least-32-bytes-in-length"
 
@@ -69,6 +70,7 @@ class TestNode:
         self._guests = guests
         self._tokens = AccessTokens(SECRET, house.clock)
         self._phones = 0
+        self._open_apps: dict[App, trio.CancelScope] = {}
         self._operator: Visitor | None = None
 
     # people
@@ -77,7 +79,7 @@ class TestNode:
         """A new anonymous customer, connected."""
         ear = Ear()
         app = await CustomerApp.sign_up(self.public, name, ear.listen)
-        await self._guests.start(_stay, app)
+        await self._guests.start(self._opens, app)
         return Customer(app, ear)
 
     async def mitra(
@@ -94,11 +96,22 @@ class TestNode:
         account = Account(self.public, msgspec.to_builtins(answer))
         ear = Ear()
         app = MitraApp(account, ear.listen)
-        await self._guests.start(_stay, app)
+        await self._guests.start(self._opens, app)
         mitra = Mitra(app, ear)
         if online:
             await mitra.goes_online()
         return mitra
+
+    async def closes(self, person: Person[Any]) -> None:
+        """The person closes the app. Returns once the node has seen it."""
+        before = self.house.roster.sockets(UUID(person.id))
+        self._open_apps.pop(person.app).cancel()
+        await until(lambda: self.house.roster.sockets(UUID(person.id)) < before)
+
+    async def _opens(self, app: App, *, task_status: trio.TaskStatus[None]) -> None:
+        with trio.CancelScope() as scope:
+            self._open_apps[app] = scope
+            await _stay(app, task_status)
 
     async def hire(self, name: str = "Ayu", *, capacity: int | None = None) -> UUID:
         """A new mitra's account."""

@@ -27,6 +27,11 @@ class Couple:
     def key(self) -> UUID:
         return UUID(self.id)
 
+    @staticmethod
+    def node_id(person: Customer | Mitra) -> UUID:
+        """Who somebody is, inside the house."""
+        return UUID(person.id)
+
     async def looks(self, person: Customer | Mitra | None = None) -> Frame:
         """The SESSION as somebody sees it, by default Sari."""
         answer = await (person or self.sari).calls("GET", f"/api/shared/chat-sessions/{self.id}")

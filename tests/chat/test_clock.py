@@ -97,12 +97,12 @@ async def passes_unseen(db: Database, session_id: str, gone: timedelta) -> None:
     """Let time pass while no node runs: everything that is stored is that much older."""
 
     async def work(conn: object) -> None:
-        for statement in (
-            "update chat_sessions set started_at = started_at - $1::interval, ends_at = ends_at - $1::interval,"
-            " decision_deadline = decision_deadline - $1::interval, grace_deadline = grace_deadline - $1::interval"
-            " where id = $2",
-            "update session_extensions set expires_at = expires_at - $1::interval where session_id = $2",
+        for table, key, columns in (
+            ("chat_sessions", "id", ("started_at", "ends_at", "decision_deadline")),
+            ("session_extensions", "session_id", ("expires_at",)),
         ):
+            older = ", ".join(f"{column} = {column} - $1::interval" for column in columns)
+            statement = f"update {table} set {older} where {key} = $2"
             await conn.execute(statement, gone, UUID(session_id))  # type: ignore[attr-defined]
 
     await db.transaction(work)
