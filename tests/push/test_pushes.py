@@ -13,7 +13,7 @@ from tests.chat.couple import Couple, new_couple
 from tests.conftest import ErrorLog
 from tests.fakes.fcm import UNAVAILABLE, FakeFcm, error
 from tests.nodes import TestNode, running_node
-from tests.waiting import until
+from tests.waiting import until, until_it_works
 
 SECRET = "aku ingin bercerita"
 
@@ -43,14 +43,27 @@ async def pushes(node: TestNode, person: Customer | Mitra) -> list[dict[str, Any
     return list(answer["rows"])
 
 
+async def come(node: TestNode, person: Customer | Mitra, *, tried: bool = False) -> None:
+    """Wait until a push is owed to a person, or was tried."""
+
+    async def has_come() -> None:
+        rows = await pushes(node, person)
+        if not [row for row in rows if row["outcome"] or not tried]:
+            raise LookupError
+
+    await until_it_works(has_come, instead_of=LookupError)
+
+
 async def settled(node: TestNode, person: Customer | Mitra, count: int = 1) -> list[str]:
     """The statuses of a person's pushes, newest first, once none is owed."""
-    with trio.fail_after(5):
-        while True:
-            rows = [row["status"] for row in await pushes(node, person)]
-            if len(rows) >= count and "owed" not in rows:
-                return rows
-            await trio.sleep(0.02)
+
+    async def statuses() -> list[str]:
+        rows = [row["status"] for row in await pushes(node, person)]
+        if len(rows) < count or "owed" in rows:
+            raise LookupError
+        return rows
+
+    return await until_it_works(statuses, instead_of=LookupError)
 
 
 async def test_a_message_for_a_closed_app_is_pushed_without_its_text(
@@ -183,9 +196,7 @@ async def test_quota_holds_back_everybody(couple: Couple, google: FakeFcm) -> No
     await until(lambda: len(google.tried) == 1)
     await couple.node.closes(couple.ayu)
     await couple.node.forces("send-chat-message-as-customer", session_id=couple.id, content="hai")
-    with trio.fail_after(5):
-        while not await pushes(couple.node, couple.ayu):
-            await trio.sleep(0.02)
+    await come(couple.node, couple.ayu)
     assert (await pushes(couple.node, couple.ayu))[0]["status"] == "owed"
     assert len(google.tried) == 1
 
@@ -197,9 +208,7 @@ async def test_trouble_with_the_apns_key_is_an_alarm_and_keeps_the_token(
     google.answers_with(error(401, "UNAUTHENTICATED", "THIRD_PARTY_AUTH_ERROR"))
     await couple.node.closes(couple.sari)
     await couple.ayu.says("halo")
-    with trio.fail_after(5):
-        while not [r for r in await pushes(couple.node, couple.sari) if r["outcome"]]:
-            await trio.sleep(0.02)
+    await come(couple.node, couple.sari, tried=True)
     assert (await pushes(couple.node, couple.sari))[0]["status"] == "owed"
     assert await couple.node.house.outbox.phones(couple.node_id(couple.sari)) == 1
 
