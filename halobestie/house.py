@@ -24,6 +24,7 @@ from halobestie.presence.store import PresenceStore
 from halobestie.push.outbox import Outbox
 from halobestie.roster import Roster
 from halobestie.settings import Settings
+from halobestie.testdata import TestData
 
 
 @dataclass
@@ -40,6 +41,8 @@ class House:
     # what holds no state of its own
     accounts: Accounts
     knobs: KnobBoard
+    testdata: TestData
+    """For test routes alone."""
     payments: Payments
     money: MoneyDesk
     figures: Figures

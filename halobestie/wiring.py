@@ -31,6 +31,7 @@ from halobestie.chat.operators import SessionDesk
 from halobestie.chat.session import ChatSession, Surroundings
 from halobestie.chat.store import CustomerSessions, SessionStore, extensions_in_use
 from halobestie.figures import Figures
+from halobestie.export import exports
 from halobestie.health import Health, HealthWatch
 from halobestie.house import House
 from halobestie.knobs.keeper import KnobBoard, KnobKeeper
@@ -58,6 +59,7 @@ from halobestie.push.ports import Courier
 from halobestie.push.sender import Sender
 from halobestie.roster import Roster
 from halobestie.settings import Settings
+from halobestie.testdata import TestData
 
 SEARCH_BEGINS_WITHIN = 3.0  # seconds that the answer to a confirmation waits for its search
 
@@ -288,6 +290,7 @@ def furnish(outside: Outside, system: ActorSystem, health: Health) -> House:
             mitra_changed=mitra_changed,
             mitra_signed_out=mitra_signed_out,
             online_mitras=lambda: board.online,
+            exports=exports(db),
         ),
         sender=outside.sender,
         google_keys=outside.google_keys,
@@ -301,6 +304,7 @@ def furnish(outside: Outside, system: ActorSystem, health: Health) -> House:
         statistics={"database": db.statistics, "valkey": outside.valkey.statistics},
         accounts=accounts,
         knobs=knobs,
+        testdata=TestData(db, clock, payments),
         payments=payments,
         money=MoneyDesk(db, clock, payments, write_audit),
         figures=Figures(db),

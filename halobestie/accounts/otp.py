@@ -38,6 +38,10 @@ class CodeSender(Protocol):
 
     def send(self, phone: str, code: str) -> None: ...
 
+    def last_code(self, phone: str) -> str | None:
+        """For test routes: what was sent last. None where codes really go to phones."""
+        ...
+
 
 class CodeRequested(msgspec.Struct, frozen=True):
     """A code is on its way, if there is anybody to get one."""
@@ -133,6 +137,10 @@ class Otp:
                 "The code is wrong.",
                 attempts_left=GUESSES - challenge["attempts"],
             )
+
+    def last_code(self, phone: str) -> str | None:
+        """For test routes: the code that the stub sent last to a phone."""
+        return self._sender.last_code(phone)
 
     async def reset(self, phone: str) -> None:
         """Forget everything about a phone: budgets, blocks, codes. For test routes."""

@@ -26,7 +26,7 @@ from halobestie.settings import Bind, Settings, read_settings
 
 from .api import Api, Refused
 from .checker import violations
-from .codes import Codes, CodesInFile
+from .codes import Codes, CodesByRoute, CodesInFile, NoCodes
 from .evidence import Violation
 from .meter import milliseconds, percentile
 from .operator import MOST_SESSIONS, Operator
@@ -36,10 +36,6 @@ from .rows import database_url, read_stored
 from .view import View
 
 SHOWN = 20  # violations in words; all are counted
-NEEDS_LOG = (
-    "a node runs at {} already, and its mitras' login codes are in its log: give --node-log FILE "
-    "(python3 run.py | tee FILE), or another --base-url to have a node of the demo's own"
-)
 
 
 class CannotRun(Exception):
@@ -54,7 +50,7 @@ class Theatre(msgspec.Struct):
     email: str
     password: str
     database_url: str
-    codes: Codes
+    codes: Codes | None  # None: the node is asked
     node: OwnNode | None = None  # None: somebody else's
     all_went_well: bool = False
 
@@ -64,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     try:
         return trio.run(_run, options)
-    except* (CannotRun, NodeFailed) as group:
+    except* (CannotRun, NoCodes, NodeFailed) as group:
         for error in _leaves(group):
             print(f"demo: {error}", file=sys.stderr)
     return 2
@@ -93,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data-dir", type=Path, help="of the node: to start one there, or to check a running one"
     )
     parser.add_argument(
-        "--node-log", type=Path, help="where a running node's output goes: mitras' codes are in it"
+        "--node-log", type=Path, help="where a running node's output goes, if it has no test routes"
     )
     parser.add_argument("--email", help="of an admin (default: CC_ADMIN_EMAIL)")
     parser.add_argument(
@@ -126,7 +122,7 @@ async def _run(options: argparse.Namespace) -> int:
     async with _theatre(options, rng, console) as theatre:
         async with Api(theatre.public_url, rng) as public, Api(theatre.internal_url, rng) as inner:
             operator = Operator(inner, theatre.email, theatre.password)
-            performance = Performance(plan, public, operator, theatre.codes)
+            performance = Performance(plan, public, operator, theatre.codes or CodesByRoute(inner))
             await _sign_in(operator)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(View(performance, operator, console).run)
@@ -163,8 +159,6 @@ async def _theatre(
     if runs:
         if options.kill:
             raise CannotRun(f"--kill is for a node of its own, and one runs at {public_url}")
-        if options.node_log is None:
-            raise CannotRun(NEEDS_LOG.format(public_url))
         console.print(f"the node at {public_url} runs already: using it")
         yield Theatre(
             public_url,
@@ -172,7 +166,7 @@ async def _theatre(
             email,
             options.password or _password_of(settings),
             database_url(environ, settings.data_dir),
-            CodesInFile(options.node_log),
+            None if options.node_log is None else CodesInFile(options.node_log),
         )
         return
     password = options.password or secrets.token_urlsafe(12)

@@ -68,6 +68,9 @@ class Mailbox:
     def send(self, phone: str, code: str) -> None:
         self.codes.append((phone, code))
 
+    def last_code(self, phone: str) -> str | None:
+        return next((code for to, code in reversed(self.codes) if to == phone), None)
+
     def code_for(self, phone: str) -> str:
         return next(code for to, code in reversed(self.codes) if to == phone)
 
