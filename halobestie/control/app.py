@@ -14,17 +14,38 @@ from . import (
     money,
     operators,
     page,
+    pairings,
+    presence,
+    sessions,
     testing,
+    testing_accounts,
+    testing_chat,
 )
 from .sockets import add_sockets
 
-FILES = (page, auth, dashboard, operators, audit, mitras, customers, config, money, debug)
+FILES = (
+    page,
+    auth,
+    dashboard,
+    operators,
+    audit,
+    mitras,
+    presence,
+    pairings,
+    sessions,
+    customers,
+    config,
+    money,
+    debug,
+)
+
+TEST_FILES = (testing, testing_accounts, testing_chat)
 
 
 def control_app(house: House) -> HaloApp:
     """All internal routes and sockets, over one house. Test routes only where enabled."""
     settings = house.settings
-    files = (*FILES, testing) if settings.test_routes_enabled else FILES
+    files = (*FILES, *TEST_FILES) if settings.test_routes_enabled else FILES
     app = make_app(
         "internal",
         [area for file in files for area in file.areas],
