@@ -5,7 +5,7 @@ by whoever has a frame for a person. Delivery is at most once, in order for each
 socket; a socket whose queue is full is ended, and has what it missed by resuming.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 import msgspec
@@ -83,6 +83,10 @@ class Roster:
     def sockets(self, user_id: UUID) -> int:
         """How many live sockets a person has."""
         return len(self._of_user.get(user_id, ()))
+
+    def connected(self, user_ids: Iterable[UUID]) -> set[UUID]:
+        """Those who have a live socket."""
+        return self._of_user.keys() & user_ids
 
     def everyone(self) -> list[Entry]:
         """Every live socket."""

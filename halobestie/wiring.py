@@ -30,8 +30,8 @@ from halobestie.chat.messages import CloseAccount, SendMessage
 from halobestie.chat.operators import SessionDesk
 from halobestie.chat.session import ChatSession, Surroundings
 from halobestie.chat.store import CustomerSessions, SessionStore, extensions_in_use
-from halobestie.figures import Figures
 from halobestie.export import exports
+from halobestie.figures import Figures
 from halobestie.health import Health, HealthWatch
 from halobestie.house import House
 from halobestie.knobs.keeper import KnobBoard, KnobKeeper
@@ -50,6 +50,7 @@ from halobestie.payments.reconciler import Reconciler, Reconciliation
 from halobestie.payments.service import Payments
 from halobestie.presence.board import Board, BoardKeeper
 from halobestie.presence.customer import CustomerPresence
+from halobestie.presence.desk import OfferDesk
 from halobestie.presence.messages import AccountChanged, KnobsChanged, Reason, SetOnline
 from halobestie.presence.mitra import MitraPresence
 from halobestie.presence.store import PresenceStore
@@ -157,6 +158,7 @@ def furnish(outside: Outside, system: ActorSystem, health: Health) -> House:
         group="services",
         capacity=10_000,
     )
+    desk = system.spawn("offers", lambda: OfferDesk(mitras), group="services", capacity=10_000)
     herald = system.spawn(
         "herald", lambda: Herald(db, outbox, sessions), group="services", capacity=50_000
     )
@@ -219,6 +221,7 @@ def furnish(outside: Outside, system: ActorSystem, health: Health) -> House:
         knobs=knobs,
         announce_status=announce_status,
         keeper=keeper,
+        desk=desk,
         mitras=mitras,
         customers=customers,
         sessions=sessions,

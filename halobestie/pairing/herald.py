@@ -17,6 +17,8 @@ from halobestie.presence.messages import (
     BoardMessage,
     CloseReason,
     CustomerMessage,
+    DeskMessage,
+    HideFrom,
     HideOffer,
     MitraMessage,
     Offer,
@@ -24,6 +26,7 @@ from halobestie.presence.messages import (
     SearchMoved,
     SessionMoved,
     ShowOffer,
+    ShowTo,
     Unwatch,
 )
 from halobestie.roster import Roster
@@ -81,6 +84,7 @@ class Herald:
         knobs: CurrentKnobs,
         announce_status: Callable[[StatusChange], None],
         keeper: Ref[BoardMessage],
+        desk: Ref[DeskMessage],
         mitras: Kind[MitraMessage],
         customers: Kind[CustomerMessage],
         sessions: Kind[SessionMessage],
@@ -89,13 +93,14 @@ class Herald:
         self._knobs = knobs
         self._announce_status = announce_status
         self._keeper = keeper
+        self._desk = desk
         self._mitras = mitras
         self._customers = customers
         self._sessions = sessions
 
     def connected(self, user_ids: Iterable[UUID]) -> set[UUID]:
         """Those who have a live socket."""
-        return {user_id for user_id in user_ids if self._roster.sockets(user_id)}
+        return self._roster.connected(user_ids)
 
     def opened(self, row: PairingRow) -> None:
         """A search has begun."""
@@ -115,13 +120,11 @@ class Herald:
             expires_at=row.expires_at,
             expires_in_seconds=max(0, round(seconds_left)),
         )
-        show = ShowOffer(offer, msgspec.json.encode(offer))
-        for mitra_id in mitra_ids:
-            self._mitras.ref(mitra_id).tell(show)
+        self._desk.tell(ShowTo(tuple(mitra_ids), ShowOffer(offer, msgspec.json.encode(offer))))
 
     def declined(self, row: PairingRow, mitra_id: UUID) -> None:
         """A mitra has declined: their other apps close the offer too."""
-        self._mitras.ref(mitra_id).tell(HideOffer(row.id, "declined"))
+        self._desk.tell(HideFrom((mitra_id,), HideOffer(row.id, "declined")))
 
     def won(self, row: PairingRow, mitra_id: UUID) -> None:
         """The search has just become a session: its slot is taken from this moment.
@@ -139,10 +142,9 @@ class Herald:
         winner = offers.winner
         if winner is not None and row.session_id is not None:
             self._sessions.ref(row.session_id).tell(Announce())
-            self._mitras.ref(winner).tell(HideOffer(row.id, "accepted_elsewhere"))
+            self._desk.tell(HideFrom((winner,), HideOffer(row.id, "accepted_elsewhere")))
         hide = HideOffer(row.id, _WHY_CLOSED[row.status])
-        for mitra_id in offers.open:
-            self._mitras.ref(mitra_id).tell(hide)
+        self._desk.tell(HideFrom(tuple(offers.open), hide))
         self._keeper.tell(Unwatch(row.id))
         self._customers.tell_running(row.customer_id, SearchMoved(row.id, is_running=False))
         if row.status == "paired":

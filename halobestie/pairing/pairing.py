@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import assert_never
 from uuid import UUID
 
-from actors import Actor, ActorError, Kind, MailboxFull, Ref
+from actors import Actor, ActorError, Kind, MailboxFull, Ref, Unavailable
 from halobestie.knobs.messages import CurrentKnobs
 from halobestie.presence.messages import (
     AccountChanged,
@@ -40,6 +40,7 @@ from .messages import (
     PairingMessage,
     PairingView,
     Refusal,
+    RequestType,
     Running,
     Wake,
     WindowOver,
@@ -49,6 +50,7 @@ from .rules import Failure, Left
 from .store import PairingStore
 
 GRACE = 30.0  # seconds that a closed search stays in memory
+BEGIN_AGAIN = 1.0  # seconds after which a search is begun again that PostgreSQL kept from it
 RESERVE_SECONDS = 2.0  # a presence that takes longer waits for PostgreSQL
 
 
@@ -100,7 +102,8 @@ class Pairing(Actor[PairingMessage]):
             return await self._begin(message)
         row = self._row
         if row is None:
-            self.stop()
+            if "begin" not in self.deadlines:
+                self.stop()
             return _answer_of_nothing(message)
         match message:
             case Accept(mitra_id):
@@ -135,19 +138,23 @@ class Pairing(Actor[PairingMessage]):
 
     # the search
 
-    async def _begin(self, begin: Begin) -> PairingView | Running | Refusal:
+    async def _begin(self, begin: Begin) -> PairingView | Running | Refusal | None:
         if self._row is not None:  # told twice
             return self._row.view(len(self._offers.asked))
         knobs = self._knobs.current
-        opened = await self._store.open(
-            self._id,
-            begin,
-            {
-                "blast": knobs.pairing_blast_timeout_seconds,
-                "returning": knobs.returning_chat_confirmation_timeout_seconds,
-            },
-            self.clock.now(),
-        )
+        windows: dict[RequestType, int] = {
+            "blast": knobs.pairing_blast_timeout_seconds,
+            "returning": knobs.returning_chat_confirmation_timeout_seconds,
+        }
+        try:
+            opened = await self._store.open(self._id, begin, windows, self.clock.now())
+        except Unavailable:
+            if begin.customer_id is None:  # the house's own word: nobody repeats it soon
+                self.deadlines.after("begin", BEGIN_AGAIN, begin)
+                return None
+            raise
+        if isinstance(opened, Running) and opened.pairing_id == self._id:
+            raise Unavailable("opened by a commit whose answer was lost: read it back")
         if not isinstance(opened, PairingRow):
             self.stop()
             return opened

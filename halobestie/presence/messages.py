@@ -99,7 +99,7 @@ class Greet(Ask[Greeting], frozen=True):
 
 
 class ShowOffer(Struct, frozen=True):
-    """A pairing offers its customer. Told again after a crash of the pairing.
+    """A search offers its customer. Told again after a crash of the search.
 
     `frame` is the offer as it goes to the app: encoded once for all who are asked.
     """
@@ -116,6 +116,16 @@ class HideOffer(Struct, frozen=True):
 
     pairing_id: UUID
     reason: CloseReason
+
+
+class OfferNews(Struct, frozen=True):
+    """What searches have to say, in order."""
+
+    news: tuple[ShowOffer | HideOffer, ...]
+
+
+class RereadOffers(Struct, frozen=True):
+    """Some news may have been lost: the rows know which offers are open."""
 
 
 class CanTake(Ask[Literal["free", "offline", "at_capacity"]], frozen=True):
@@ -183,6 +193,27 @@ class SearchMoved(Struct, frozen=True):
     is_running: bool
 
 
+# to the offer desk
+
+
+class ShowTo(Struct, frozen=True):
+    """Show an offer to these mitras."""
+
+    mitra_ids: tuple[UUID, ...]
+    show: ShowOffer
+
+
+class HideFrom(Struct, frozen=True):
+    """Take an offer back from these mitras."""
+
+    mitra_ids: tuple[UUID, ...]
+    hide: HideOffer
+
+
+class HandOut(Struct, frozen=True):
+    """Gathered for long enough."""
+
+
 # to the availability board
 
 
@@ -226,8 +257,8 @@ MitraMessage = (
     | SetOnline
     | Heartbeat
     | Greet
-    | ShowOffer
-    | HideOffer
+    | OfferNews
+    | RereadOffers
     | Reserve
     | Release
     | ReservationOver
@@ -240,5 +271,6 @@ MitraMessage = (
     | Quiet
     | SessionMoved
 )
+DeskMessage = ShowTo | HideFrom | HandOut
 CustomerMessage = Greet | SessionMoved | SearchMoved | Quiet
 BoardMessage = MitraChanged | Watch | Unwatch | Broadcast | TellSearches

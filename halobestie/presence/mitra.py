@@ -7,6 +7,7 @@ sessions run and which offers are open are rows; a crash costs one restart, and 
 reservations, whose accepts the database checks anyway.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Literal, assert_never
@@ -37,9 +38,11 @@ from .messages import (
     MitraStatus,
     Offer,
     OfferCustomer,
+    OfferNews,
     Quiet,
     Reason,
     Release,
+    RereadOffers,
     ReservationOver,
     Reserve,
     SessionMoved,
@@ -54,6 +57,7 @@ from .store import MitraRow, PresenceStore
 
 QUIET_SECONDS = 120.0  # an idle presence retires after this
 
+Left = Literal["offline", "at_capacity"]
 Standing = Literal["free", "offline", "at_capacity"]
 Reserved = Literal["reserved", "offline", "at_capacity"]
 
@@ -97,11 +101,7 @@ class MitraPresence(Actor[MitraMessage]):
         self._is_online = row.is_online
         self._since, self._heard = row.since, row.last_heartbeat_at
         self._load(row)
-        for offer in await self._store.open_offers(self._id):
-            self._offers[offer.pairing_id] = self._named(offer)
-            # A crash may have lost the frame; an app that has it hears of it twice.
-            self._frame(self._aged(self._offers[offer.pairing_id]))
-        self._unseen = set(self._offers)
+        await self._reread_offers()
         await self._settle_with_account()
         self._arm()
         self._tell_board()
@@ -110,11 +110,8 @@ class MitraPresence(Actor[MitraMessage]):
         self, message: MitraMessage
     ) -> MitraStatus | Greeting | Standing | Reserved | None:
         match message:
-            case ShowOffer():
-                self._show(message)
-            case HideOffer(pairing_id, reason):
-                self._slots.release(pairing_id)
-                self._hide(pairing_id, reason)
+            case OfferNews(news):
+                self._hear(news)
             case Heartbeat():
                 await self._heartbeat()
                 return self._status()
@@ -142,6 +139,8 @@ class MitraPresence(Actor[MitraMessage]):
                 self._arm()
             case WentStale():
                 await self._set_online(False, "stale", None)
+            case RereadOffers():
+                await self._reread_offers()
             case TellBoard():
                 self._told = None
             case Wake():
@@ -257,26 +256,43 @@ class MitraPresence(Actor[MitraMessage]):
 
     # offers
 
-    def _show(self, show: ShowOffer) -> None:
-        offer = show.offer
-        self._slots.release(offer.pairing_id)  # nobody accepts what is only being shown
-        if not self._is_online or self._slots.is_full(self._capacity):
-            reason: Literal["offline", "at_capacity"] = (
-                "at_capacity" if self._is_online else "offline"
-            )
-            self._pairings.ref(offer.pairing_id).tell(MitraLeft(self._id, reason))
-        elif offer.pairing_id not in self._offers:
-            self._offers[offer.pairing_id] = offer
-            self._frames.append(show.frame)
-            if not self._roster.sockets(self._id):
-                self._unseen.add(offer.pairing_id)
+    def _hear(self, news: Sequence[ShowOffer | HideOffer]) -> None:
+        closed: Left | None = None if self._is_online else "offline"
+        if closed is None and self._slots.is_full(self._capacity):
+            closed = "at_capacity"
+        has_sockets = self._roster.sockets(self._id) > 0
+        reserved, offers, frames = self._slots.reserved, self._offers, self._frames
+        for word in news:
+            if isinstance(word, HideOffer):
+                self._slots.release(word.pairing_id)
+                self._hide(word.pairing_id, word.reason)
+                continue
+            pairing_id = word.offer.pairing_id
+            if reserved:
+                self._slots.release(pairing_id)  # nobody accepts what is only being shown
+            if closed is not None:
+                self._pairings.ref(pairing_id).tell(MitraLeft(self._id, closed))
+            elif offers.setdefault(pairing_id, word.offer) is word.offer:
+                frames.append(word.frame)
+                if not has_sockets:
+                    self._unseen.add(pairing_id)
+
+    async def _reread_offers(self) -> None:
+        """What the rows say is open. Apps that know an offer already hear of it twice."""
+        open_now = {offer.pairing_id: offer for offer in await self._store.open_offers(self._id)}
+        for pairing_id in self._offers.keys() - open_now.keys():
+            self._hide(pairing_id, "expired")  # or taken, or cancelled: that word is lost
+        for offer in open_now.values():
+            self._offers[offer.pairing_id] = self._named(offer)
+            self._frame(self._aged(self._offers[offer.pairing_id]))
+        self._unseen = set(self._offers)
 
     def _hide(self, pairing_id: UUID, reason: CloseReason) -> None:
         if self._offers.pop(pairing_id, None) is not None:
             self._unseen.discard(pairing_id)
             self._frame(OfferClosedFrame(pairing_id, reason))
 
-    def _leave_offers(self, reason: Literal["offline", "at_capacity"]) -> None:
+    def _leave_offers(self, reason: Left) -> None:
         for pairing_id in tuple(self._offers):
             self._hide(pairing_id, reason)
             self._pairings.ref(pairing_id).tell(MitraLeft(self._id, reason))

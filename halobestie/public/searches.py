@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 from quart.wrappers import Response
 
-from halobestie.errors import BadRequest, Conflict, NotFound
+from halobestie.errors import Away, BadRequest, Conflict, NotFound
 from halobestie.ids import new_id
 from halobestie.pairing.messages import (
     Begin,
@@ -159,7 +159,7 @@ async def _begin(
     if isinstance(answer, Running):
         running = await pairings.ref(answer.pairing_id).ask(GetPairing())
         if running is None:
-            raise NotFound("There is no such search.")
+            raise Away(detail="The search is about to begin: try again.")
         return ok(running, 202)
     return _answer(answer, 202)
 

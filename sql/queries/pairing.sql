@@ -23,7 +23,7 @@ with opened as (
         :id, :payment_request_id, :customer_id, :request_type, :targeted_mitra_id,
         'searching', :at, :expires_at, 1
     )
-    on conflict (customer_id) where status = 'searching' do nothing
+    on conflict do nothing
     returning *
 )
 

@@ -66,7 +66,8 @@ async def declined(sari: Customer, ayu: Mitra, budi: Mitra) -> None:
         payment_request_id=pairing["payment_request_id"],
         cause_tag="all_mitras_rejected",
     )
-    await sari.app.cancel_search(pairing["payment_request_id"])
+    with suppress(Refused):  # nothing to cancel: the first try was committed
+        await sari.app.cancel_search(pairing["payment_request_id"])
 
 
 async def cancelled(sari: Customer, ayu: Mitra, budi: Mitra) -> None:
