@@ -12,6 +12,8 @@ from halobestie.accounts.messages import DisplayName
 from halobestie.accounts.mitras import MitraChange
 from halobestie.accounts.rules import clean_name, normalise_phone, search_text
 from halobestie.accounts.store import MitraRow
+from halobestie.figures import midnight
+from halobestie.pairing.reports import MitraCounts
 from halobestie.quiet import Quiet
 from halobestie.web import Area, OffsetPage, house, ok, signed_in
 
@@ -29,6 +31,9 @@ class MitraView(Quiet, frozen=True):
     is_online: bool
     capacity_override: int | None
     created_at: datetime
+    offers_today: int
+    """Since midnight in Jakarta; an offer made again in the same search counts once."""
+    accepts_today: int
 
 
 class MitraList(msgspec.Struct, frozen=True):
@@ -66,7 +71,7 @@ async def list_mitras(query: MitraQuery) -> Response:
     found, total = await house().accounts.mitras.list(
         search_text(query.query), query.is_online, limit=query.limit, offset=query.offset
     )
-    return ok(MitraList([_view(row) for row in found], total))
+    return ok(MitraList(await _views(found), total))
 
 
 @control.post("/mitras", answers={201: MitraView}, refuses=("409 phone_taken",))
@@ -75,13 +80,14 @@ async def add_mitra(body: NewMitra) -> Response:
     added = await house().accounts.mitras.add(
         normalise_phone(body.phone), clean_name(body.display_name), by=signed_in().id
     )
-    return ok(_view(added), 201)
+    return ok((await _views([added]))[0], 201)
 
 
 @control.get("/mitras/<uuid:mitra_id>", answers={200: MitraView})
 async def get_mitra(mitra_id: UUID) -> Response:
     """One mitra."""
-    return ok(_view(await house().accounts.mitras.find(mitra_id)))
+    found = await house().accounts.mitras.find(mitra_id)
+    return ok((await _views([found]))[0])
 
 
 @control.patch("/mitras/<uuid:mitra_id>", answers={200: MitraView})
@@ -97,16 +103,25 @@ async def change_mitra(mitra_id: UUID, body: MitraPatch) -> Response:
         is_active=body.is_active,
         capacity_override=body.capacity_override,
     )
-    return ok(_view(await house().accounts.mitras.change(mitra_id, change, by=signed_in().id)))
+    changed = await house().accounts.mitras.change(mitra_id, change, by=signed_in().id)
+    return ok((await _views([changed]))[0])
 
 
-def _view(mitra: MitraRow) -> MitraView:
-    return MitraView(
-        mitra.id,
-        mitra.phone,
-        mitra.display_name,
-        mitra.is_active,
-        mitra.id in house().accounts.ports.online_mitras(),
-        mitra.capacity_override,
-        mitra.created_at,
-    )
+async def _views(mitras: list[MitraRow]) -> list[MitraView]:
+    since = midnight(house().clock.now())
+    counts = await house().searches.counts([mitra.id for mitra in mitras], since)
+    online = house().accounts.ports.online_mitras()
+    return [
+        MitraView(
+            mitra.id,
+            mitra.phone,
+            mitra.display_name,
+            mitra.is_active,
+            mitra.id in online,
+            mitra.capacity_override,
+            mitra.created_at,
+            counts.get(mitra.id, MitraCounts()).offers,
+            counts.get(mitra.id, MitraCounts()).accepts,
+        )
+        for mitra in mitras
+    ]

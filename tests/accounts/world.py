@@ -23,6 +23,7 @@ from halobestie.adapters.valkey import Subscription, Valkey, ValkeyAway
 from halobestie.control import audit, customers, mitras, operators
 from halobestie.control import auth as control_auth
 from halobestie.knobs.messages import Knobs
+from halobestie.pairing.searches import Searches
 from halobestie.public import account, auth
 from halobestie.settings import Secret, Settings, read_settings
 from halobestie.web import HaloApp, Readiness, make_app
@@ -217,7 +218,12 @@ class World:
         )
         house = cast(
             "House",
-            SimpleNamespace(accounts=self.accounts, settings=self.settings, clock=self.clock),
+            SimpleNamespace(
+                accounts=self.accounts,
+                settings=self.settings,
+                clock=self.clock,
+                searches=Searches(db),
+            ),
         )
         self.public = self._app("public", (*auth.areas, *account.areas), house)
         control = (control_auth, operators, mitras, customers, audit)
