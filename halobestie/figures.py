@@ -148,4 +148,4 @@ def _column(rows: Iterable[Mapping[str, Any]], key: str, value: str) -> dict[Any
 
 
 def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(float(seconds), 1)
+    return None if seconds is None else round(float(seconds), 3)

@@ -6,6 +6,7 @@ import { t } from "../lib/words.js";
 import { tone } from "../parts/bits.js";
 
 export const COLUMNS = ["name", "state", "mail", "rate", "processed", "restarts", "busy", "due", "facts"];
+const LATENESS = "latest_deadline_seconds"; // of the runtime; only in the details
 const UUID = /[0-9a-f]{8}-[0-9a-f-]{27}/g;
 
 export function makeRow() {
@@ -31,7 +32,7 @@ export function makeRow() {
     const share = (value) => `${Math.min(100, (100 * value) / Math.max(1, row.mailbox.capacity))}%`;
     fill.style.width = share(row.mailbox.depth);
     high.style.insetInlineStart = share(row.mailbox.high_water);
-    high.hidden = row.isGroup || row.mailbox.high_water === 0;
+    high.hidden = row.isGroup || row.mailbox.high_water < row.mailbox.capacity / 50;
     say(mail, `${row.mailbox.depth} / ${compact(row.mailbox.capacity)}`);
     mail.title = t("actors.mail.title", { depth: row.mailbox.depth, capacity: row.mailbox.capacity, high: row.mailbox.high_water });
     say(texts.rate, row.rate ? row.rate.toFixed(row.rate < 10 ? 1 : 0) : "–");
@@ -59,7 +60,7 @@ const compact = (value) => (value >= 10000 ? `${Math.round(value / 1000)}k` : St
 
 function facts(row) {
   if (row.isGroup) return t("actors.count", { n: count(row.actors) });
-  return Object.entries(row.info).map(([key, value]) => `${key} ${plain(value)}`).join(" · ");
+  return Object.entries(row.info).filter(([key]) => key !== LATENESS).map(([key, value]) => `${key} ${plain(value)}`).join(" · ");
 }
 
 export const plain = (value) => (value !== null && typeof value === "object" ? JSON.stringify(value) : String(value)).replace(UUID, shortId);

@@ -32,7 +32,8 @@ export function length(seconds) {
   if (hours >= 48) return t("length.days", { d: Math.floor(hours / 24), h: hours % 24 });
   if (hours) return t("length.hours", { h: hours, m: minutes });
   if (minutes) return rest ? t("length.both", { m: minutes, s: rest }) : t("length.minutes", { m: minutes });
-  return t("length.seconds", { s: seconds > 0 && seconds < 10 ? Math.round(seconds * 10) / 10 : whole });
+  if (seconds > 0 && seconds < 1) return t("length.milliseconds", { ms: Math.max(1, Math.round(seconds * 1000)) });
+  return t("length.seconds", { s: seconds < 10 ? count(Math.round(Math.max(0, seconds) * 10) / 10) : whole });
 }
 
 // A running clock: 4:05, 1:02:03.
@@ -43,4 +44,5 @@ export function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
-export const shortId = (id) => String(id).slice(0, 8);
+// The end of an id: the beginnings of ids made in the same minute are alike.
+export const shortId = (id) => `…${String(id).slice(-6)}`;

@@ -30,21 +30,22 @@ export function render(view) {
 
   const grid = makeGrid({
     isFolded: (name) => folded.has(name),
-    onFold: (group) => { if (!folded.delete(group.name)) folded.add(group.name); draw(); },
-    onChoose: (row) => { chosen = row.path; remember(); draw(); },
+    onFold: (group) => { if (!folded.delete(group.name)) folded.add(group.name); paint(); },
+    onChoose: (row) => { chosen = row.path; remember(); paint(); },
   });
   const detail = makeDetail({ onClose: () => { chosen = ""; grid.forget(); remember(); draw(); grid.element.focus(); } });
 
-  // Several frames or touches before the next picture make one drawing.
+  // Several frames before the next picture make one drawing.
   function draw() {
-    asked ||= requestAnimationFrame(() => {
-      asked = 0;
-      const lines = visible(store, { folded, text: search.value, order: order.value, trouble: trouble.value });
-      grid.show(lines, Date.now() + store.skew);
-      sums.show(store);
-      detail.show(store.rows.get(chosen), chosen, store);
-      put(found, lines.length || !store.at ? null : t("actors.nothing"));
-    });
+    asked ||= requestAnimationFrame(() => { asked = 0; paint(); });
+  }
+
+  function paint() {
+    const lines = visible(store, { folded, text: search.value, order: order.value, trouble: trouble.value });
+    grid.show(lines, Date.now() + store.skew);
+    sums.show(store);
+    detail.show(store.rows.get(chosen), chosen, store);
+    put(found, lines.length || !store.at ? null : t("actors.nothing"));
   }
 
   function remember() {

@@ -4,10 +4,10 @@ import { h, svg } from "../lib/dom.js";
 import { timeText } from "../lib/format.js";
 
 const WIDTH = 640;
-const HEIGHT = 180;
-const LEFT = 40;
-const BOTTOM = 24;
-const TOP = 10;
+const HEIGHT = 210;
+const LEFT = 64; // room for "30 dtk"
+const BOTTOM = 32;
+const TOP = 14;
 
 // points: [{ at, value|null }], one an hour. kind: "bars" or "line". text(value) names one.
 export function chart({ title, points, kind, text, label }) {
@@ -17,7 +17,7 @@ export function chart({ title, points, kind, text, label }) {
   const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top);
   const grid = [0, 0.5, 1].map((share) => svg("g", {},
     svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: y(top * share), y2: y(top * share) }),
-    svg("text", { class: "axis", x: LEFT - 8, y: y(top * share) + 4, "text-anchor": "end" }, text(top * share))));
+    svg("text", { class: "axis", x: LEFT - 8, y: y(top * share) + 5, "text-anchor": "end" }, text(top * share))));
   const hours = points.map((point, index) => index % 4 === 3 && svg("text",
     { class: "axis", x: x(index) + step / 2, y: HEIGHT - 6, "text-anchor": "middle" }, timeText(point.at, "hour")));
   return h("figure", { class: "chart" },

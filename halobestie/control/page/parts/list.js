@@ -13,12 +13,15 @@ const TYPING = 300; // milliseconds of rest before a text filter counts
 
 // columns: [{ label, cell(row), number? }]; the first names the row.
 // filters: fields (see form.js); dates are days of the operator, sent as exact moments.
-export function list(view, { path, caption, columns, filters = [], fixed = {}, nothing, rows = (answer) => answer.rows, onAnswer }) {
+export function list(view, { path, caption, columns, filters = [], nothing }) {
   const query = { ...view.query };
   let offset = Number(query.offset) || 0;
   let last = 0;
 
-  const fields = filters.map((each) => ({ ...each, ...field({ ...each, value: query[each.name] ?? each.value ?? "", ...(each.kind === "check" && { value: query[each.name] === "true" }) }) }));
+  const fields = filters.map((each) => {
+    const value = query[each.name] ?? "";
+    return field({ ...each, value: each.kind === "check" ? value === "true" : value });
+  });
   const bar = h("form", { class: "filters", role: "search", onsubmit: (event) => { event.preventDefault(); changed(); } },
     fields.map((each) => each.element));
   let typing = 0;
@@ -61,7 +64,7 @@ export function list(view, { path, caption, columns, filters = [], fixed = {}, n
     view.setQuery({ ...values, offset: offset || "" });
     table.setAttribute("aria-busy", "true");
     try {
-      const answer = await get(path, { ...fixed, ...sent, limit: LIMIT, offset }, { signal: view.signal });
+      const answer = await get(path, { ...sent, limit: LIMIT, offset }, { signal: view.signal });
       if (mine === last) show(answer, Object.values(values).some(Boolean));
     } catch (problem) {
       if (mine !== last || isAbort(problem)) return;
@@ -73,8 +76,7 @@ export function list(view, { path, caption, columns, filters = [], fixed = {}, n
   }
 
   function show(answer, filtered) {
-    const found = rows(answer);
-    onAnswer?.(answer);
+    const found = answer.rows;
     put(body, found.map(line));
     table.hidden = pager.hidden = found.length === 0;
     put(state, found.length ? null

@@ -15,7 +15,7 @@ export default {
   "reason": ["Alasan", "Reason"],
   "nobody": ["Tanpa nama", "No name"],
   "theme": ["Tampilan", "Theme"],
-  "theme.auto": ["Ikuti perangkat", "As the device"],
+  "theme.auto": ["Otomatis", "Automatic"],
   "theme.light": ["Terang", "Light"],
   "theme.dark": ["Gelap", "Dark"],
   "language": ["Bahasa", "Language"],
@@ -80,6 +80,7 @@ export default {
   "column.payment": ["Pembayaran", "Payment"],
   "column.actions": ["Tindakan", "Actions"],
 
+  "length.milliseconds": ["{ms} ms", "{ms} ms"],
   "length.seconds": ["{s} dtk", "{s} s"],
   "length.minutes": ["{m} mnt", "{m} min"],
   "length.both": ["{m} mnt {s} dtk", "{m} min {s} s"],
