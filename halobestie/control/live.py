@@ -19,7 +19,7 @@ from halobestie.edge import Wire
 from halobestie.handshake import Serve
 from halobestie.house import House
 from halobestie.ids import new_id
-from halobestie.roster import CloseSocket, Entry, Push, PushMessage, SocketMessage
+from halobestie.roster import CloseSocket, Entry, Push, PushAll, PushMessage, SocketMessage
 
 QUEUE = 8  # frames that may wait for a slow page
 TOO_SLOW, INTERNAL = 1013, 1011
@@ -54,6 +54,8 @@ class Screen(Actor[SocketMessage]):
         match message:
             case Push(frame) | PushMessage(frame=frame):
                 self._out.append(frame)
+            case PushAll(frames):
+                self._out.extend(frames)
             case CloseSocket(code, reason):
                 self._close = code, reason
                 self.stop()
@@ -102,6 +104,7 @@ class Channel(Actor[Join | Look]):
         self._audience = audience
         self._source = source
         self._every = every
+        self._looked = False
 
     async def started(self) -> None:
         # The source is new, also after a crash: to everyone it tells the whole.
@@ -110,8 +113,10 @@ class Channel(Actor[Join | Look]):
 
     async def receive(self, message: Join | Look) -> None:
         match message:
+            case Join() if self._looked:
+                self._welcome()
             case Join():
-                pass  # the next look, which is not far, sees the newcomer
+                pass  # the first look, which comes at once, sees the newcomer
             case Look():
                 await self._look()
             case _:
@@ -123,12 +128,16 @@ class Channel(Actor[Join | Look]):
             self.stop()  # and forget what was seen
             return
         change = await self._source.look()
-        newcomers, audience.newcomers = audience.newcomers, set()
+        self._looked = True
         if change is not None:
-            self._tell(audience.screens - newcomers, change)
+            self._tell(audience.screens - audience.newcomers, change)
+        self._welcome()
+        self.deadlines.after("look", self._every, Look())
+
+    def _welcome(self) -> None:
+        newcomers, self._audience.newcomers = self._audience.newcomers, set()
         if newcomers:
             self._tell(newcomers, self._source.whole())
-        self.deadlines.after("look", self._every, Look())
 
     def _tell(self, screens: set[Ref[SocketMessage]], frame: bytes) -> None:
         push = Push(frame)
