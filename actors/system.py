@@ -21,7 +21,7 @@ from .cell import Cell, Signal
 from .clock import Clock
 from .deadletters import DeadLetters
 from .deadlines import Timers
-from .errors import ActorStopped
+from .errors import ActorStopped, MailboxFull
 from .mailbox import Gate, Mailbox
 from .refs import Ref
 from .restarts import Restart
@@ -84,9 +84,12 @@ class Kind(Generic[M]):
             self.ref(key).tell(message)
 
     def tell_all(self, message: M) -> None:
-        """Tell every actor of this kind that runs."""
+        """Tell every actor of this kind that runs. One whose mailbox is full misses it."""
         for key in tuple(self.cells):
-            self.ref(key).tell(message)
+            try:
+                self.ref(key).tell(message)
+            except MailboxFull:
+                self.dead_letter(message, key, "full")
 
     def path_of(self, key: Hashable) -> str:
         """``group/kind:key``, or ``group/kind`` for a static service."""

@@ -18,9 +18,10 @@ FAULTS: dict[str, tuple[Fault, bool]] = {
 
 
 class Saboteur:
-    """Counts what pairing asks of the database, and lets one call fail."""
+    """Counts what a feature asks of the database, and lets one call fail."""
 
-    def __init__(self, node: TestNode) -> None:
+    def __init__(self, node: TestNode, queries: str, store: str) -> None:
+        self._queries, self._store = f"{queries}.", f"{store}."
         self._db: Database = node.house.searches._db
         self._run, self._transaction = self._db.run, self._db.transaction
         self.calls: list[str] = []
@@ -45,13 +46,13 @@ class Saboteur:
         return self._at is None
 
     async def _run_or_fail(self, query: Any, **parameters: Any) -> Any:
-        if not query.name.startswith("pairing."):
+        if not query.name.startswith(self._queries):
             return await self._run(query, **parameters)
         return await self._meddle(query.name, lambda: self._run(query, **parameters))
 
     async def _transact_or_fail(self, work: Any) -> Any:
         name = work.__qualname__
-        if not name.startswith("PairingStore."):
+        if not name.startswith(self._store):
             return await self._transaction(work)
         return await self._meddle(name, lambda: self._transaction(work))
 

@@ -87,7 +87,7 @@ async def test_a_fault_at_any_step_costs_a_moment_and_no_decision(
     expected_errors.allow("crashed")
     expected_errors.allow("RuntimeError")
     ayu, budi = await node.mitra("Ayu"), await node.mitra("Budi")
-    with Saboteur(node) as saboteur:
+    with Saboteur(node, "pairing", "PairingStore") as saboteur:
         for step in itertools.count():
             sari = await node.customer("Sari")
             saboteur.fails(step, how)
@@ -97,3 +97,39 @@ async def test_a_fault_at_any_step_costs_a_moment_and_no_decision(
             if not saboteur.has_failed:
                 break  # the story has no such step: all were tried
         assert step >= 4
+
+
+@pytest.mark.parametrize("how", FAULTS)
+async def test_a_fault_at_any_step_of_a_presence_leaves_it_as_its_rows_are(
+    node: TestNode, db: Database, expected_errors: ErrorLog, how: str
+) -> None:
+    expected_errors.allow("crashed")
+    expected_errors.allow("RuntimeError")
+    ayu = await node.mitra("Ayu", online=False)
+    with Saboteur(node, "presence", "PresenceStore") as saboteur:
+        for step in itertools.count():
+            sari = await node.customer("Sari")
+            saboteur.fails(step, how)
+            await _set_online(ayu, True)
+            pairing = await searches(sari)
+            path = f"/api/mitra/chat-requests/{pairing['id']}/accept"
+            session = (await insists(lambda path=path: ayu.calls("POST", path)))["session"]  # type: ignore[misc]
+            status = await insists(lambda: ayu.calls("POST", "/api/mitra/heartbeat"))
+            assert (status["is_online"], status["active_sessions"]) == (True, 1)
+            await sari.wait_for("paired")
+            await insists(sari.ends)
+            await sari.parts()
+            await ayu.app.skip_closing_message(session["id"])
+            await sari.wait_for("session_completed")
+            status = await _set_online(ayu, False)
+            assert (status["is_online"], status["active_sessions"]) == (False, 0)
+            assert not node.house.board.online
+            if not saboteur.has_failed:
+                break
+        assert step >= 3
+
+
+async def _set_online(mitra: Mitra, online: bool) -> Frame:
+    body = {"online": online}
+    status: Frame = await insists(lambda: mitra.calls("POST", "/api/mitra/status", body))
+    return status

@@ -97,21 +97,24 @@ async def survives(
 
     await db.transaction(hire)
     tokens = AccessTokens(SECRET, Clock())
-    async with own_node(folder, environ) as node, Api(node.listeners["public"], random) as api:
-        async with trio.open_nursery() as people:
-            for mitra_id in mitras:
-                token = tokens.make(Caller(mitra_id, "mitra", new_id()))
-                people.start_soon(_mitra, Visitor(api, mitra_id, token))
-            for turn in range(kills):
-                done: list[str] = []
-                with trio.fail_after(PATIENCE):
-                    async with trio.open_nursery() as turns:
-                        for _ in range(CUSTOMERS):
-                            turns.start_soon(_customer, api, done)
-                        turns.start_soon(_kill_and_start, node, random.uniform(0.0, 0.12))
-                assert len(set(done)) == CUSTOMERS
-                assert await broken(db, capacity=50) == [], f"turn {turn}, seed {seed}"
-            people.cancel_scope.cancel()
+    async with (
+        own_node(folder, environ) as node,
+        Api(node.listeners["public"], random) as api,
+        trio.open_nursery() as people,
+    ):
+        for mitra_id in mitras:
+            token = tokens.make(Caller(mitra_id, "mitra", new_id()))
+            people.start_soon(_mitra, Visitor(api, mitra_id, token))
+        for turn in range(kills):
+            done: list[str] = []
+            with trio.fail_after(PATIENCE):
+                async with trio.open_nursery() as turns:
+                    for _ in range(CUSTOMERS):
+                        turns.start_soon(_customer, api, done)
+                    turns.start_soon(_kill_and_start, node, random.uniform(0.0, 0.12))
+            assert len(set(done)) == CUSTOMERS
+            assert await broken(db, capacity=50) == [], f"turn {turn}, seed {seed}"
+        people.cancel_scope.cancel()
     paid = (
         "select count(*) from payment_requests where status <> 'consumed' and paid_id is not null"
     )

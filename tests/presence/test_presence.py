@@ -209,3 +209,26 @@ async def test_the_other_apps_of_the_winner_hear_that_it_was_accepted_elsewhere(
     await ayu.accepts(offer)
     await tablet.wait_for("chat_request_closed", reason="accepted_elsewhere")
     await tablet.wait_for("session_started")
+
+
+async def test_a_mitra_without_a_socket_is_asked_by_a_push_that_lives_no_longer_than_the_offer(
+    node: TestNode, db: Database
+) -> None:
+    sari = await node.customer()
+    mitra_id = await node.hire("Ayu")
+    user = (await node.house.accounts.mitras.find(mitra_id)).user
+    token = (await node.house.accounts.sign_in(user)).access_token
+    device = {"fcm_token": "a-phone", "platform": "android"}
+    await node.public.call("PUT", "/api/shared/devices", device, token=token)
+    await node.forces("force-mitra-online", mitra_id=str(mitra_id))
+
+    pairing = await sari.pays_and_searches()
+    detail = await node.operator.calls("GET", f"/internal/pairings/{pairing['id']}")
+    assert [offer["channel"] for offer in detail["offers"]] == ["fcm"]
+
+    async def owed(conn: Any) -> Any:
+        return await conn.fetch("select type, user_id, expires_at from pushes")
+
+    (push,) = await db.transaction(owed)
+    assert (push["type"], push["user_id"]) == ("chat_request", mitra_id)
+    assert push["expires_at"].isoformat()[:19] == pairing["expires_at"][:19]
