@@ -20,7 +20,7 @@ class Node:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self._fresh: queue.Queue[str] = queue.Queue()
+        self._fresh: queue.Queue[str | None] = queue.Queue()  # None: it has ended
         self.lines: list[str] = []
         threading.Thread(target=self._listen, daemon=True).start()
         self.public = self._said(r"public listening on (\S+)")
@@ -34,6 +34,7 @@ class Node:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self._fresh.put(line)
+        self._fresh.put(None)
 
     def _said(self, pattern: str) -> str:
         for line in self.lines:
@@ -43,7 +44,9 @@ class Node:
             try:
                 line = self._fresh.get(timeout=PATIENCE)
             except queue.Empty:
-                raise AssertionError(f"the node never said {pattern}: {self.lines}") from None
+                line = None
+            if line is None:
+                raise AssertionError(f"the node never said {pattern}: {''.join(self.lines)}")
             self.lines.append(line)
             if found := re.search(pattern, line):
                 return found[1]

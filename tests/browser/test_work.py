@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.audit import stumbles
 from tests.browser.desk import Desk
 from tests.browser.world import World
 
@@ -167,6 +168,7 @@ def test_a_mitra_is_added_changed_and_put_offline(desk: Desk, world: World) -> N
     desk.opens("/mitra")
     desk.button("Tambah mitra").click()
     dialog = desk.dialog()
+    assert not stumbles(desk.page)
     dialog.get_by_label("Nama").fill("Bestie Dian")
     dialog.get_by_label("Telepon").fill("12")
     desk.expected.append("422")
@@ -187,6 +189,19 @@ def test_a_mitra_is_added_changed_and_put_offline(desk: Desk, world: World) -> N
     expect(desk.button("Buat offline")).to_have_count(0)
     desk.opens(f"/log-online?mitra_id={mitra['id']}")
     expect(desk.row("oleh operator")).to_be_visible()
+
+
+def test_todays_offers_and_accepts_of_a_mitra_are_shown(desk: Desk, world: World) -> None:
+    def figures() -> tuple[int, int]:
+        row = world.operator("GET", f"/internal/mitras/{world.mitras['Bestie Budi']['id']}")
+        return row["offers_today"], row["accepts_today"]
+
+    offers, accepts = figures()
+    world.customer("Sari Hari Ini").talks_with("Bestie Budi")
+    assert figures() == (offers + 1, accepts + 1)
+    desk.opens("/mitra")
+    cells = desk.row("Bestie Budi").locator("td.number")
+    expect(cells).to_have_text([str(offers + 1), str(accepts + 1)])
 
 
 def test_a_customer_is_found_and_blocked(desk: Desk, world: World) -> None:
