@@ -71,7 +71,7 @@ async def fifty_accept(node: TestNode, db: Database, rounds: int) -> None:
 
 
 async def test_of_fifty_who_accept_at_once_exactly_one_wins(node: TestNode, db: Database) -> None:
-    await fifty_accept(node, db, 12)
+    await fifty_accept(node, db, 8)
 
 
 @pytest.mark.faults
