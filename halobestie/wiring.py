@@ -28,8 +28,9 @@ from halobestie.chat.history import Histories, Transcripts
 from halobestie.chat.journal import Journal
 from halobestie.chat.messages import CloseAccount, SendMessage
 from halobestie.chat.operators import SessionDesk
-from halobestie.chat.session import ChatSession, Surroundings
+from halobestie.chat.session import ChatSession
 from halobestie.chat.store import CustomerSessions, SessionStore, extensions_in_use
+from halobestie.chat.surroundings import Surroundings
 from halobestie.export import exports
 from halobestie.figures import Figures
 from halobestie.health import Health, HealthWatch

@@ -1,7 +1,6 @@
 """What a session's states look like from outside: frames for who is there, pushes for who
 is not, and the SESSION that each party sees. Called after the commit; holds no state."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import assert_never
 from uuid import UUID
@@ -49,14 +48,14 @@ class Announcer:
         self,
         frames: SessionFrames,
         letters: Letters,
-        closing: Mapping[Party, ClosingMessage],
+        closing: dict[Party, ClosingMessage],
         knobs: CurrentKnobs,
         board: Present,
         clock: Clock,
     ) -> None:
         self._frames = frames
         self._letters = letters
-        self._closing = closing
+        self.last_words = closing
         self._knobs = knobs
         self._board = board
         self._clock = clock
@@ -68,7 +67,7 @@ class Announcer:
         return view(
             row,
             self._letters,
-            tuple(self._closing.values()),
+            tuple(self.last_words.values()),
             party,
             remaining_seconds=self._remaining(row),
             mitra_is_online=row.mitra_id in self._board.online,

@@ -54,12 +54,12 @@ class ReceiptFrame(Frame, frozen=True, tag="message_status"):
 
 
 class ErrorFrame(Frame, frozen=True, tag="error", omit_defaults=True):
-    """A frame could not be done."""
+    """A frame could not be done. It names the ids as the frame had them, right or wrong."""
 
     code: str
     message: str
     client_message_id: str | None = None
-    session_id: UUID | None = None
+    session_id: UUID | str | None = None
 
 
 class TypingFrame(Frame, frozen=True, tag="typing"):

@@ -209,7 +209,9 @@ def _past(row: Any) -> dict[str, Any]:
         "started_at": row["started_at"],
         "ended_at": row["ended_at"],
         "duration_minutes": row["duration_minutes"],
-        "closing_messages": tuple(ClosingMessage(*one) for one in row["closing"]),
+        "closing_messages": tuple(
+            ClosingMessage(*one) for one in row["closing"] if one[1] is not None
+        ),
         "rating": rating_of(row),
     }
 

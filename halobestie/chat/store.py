@@ -176,6 +176,11 @@ class SessionStore:
             for row in rows
         }
 
+    async def renamed(self, row: SessionRow) -> SessionRow:
+        """The row with the name that the customer has now: none, after an erasure."""
+        name = await self._db.run(sql.name_of_customer, customer_id=row.customer_id)
+        return msgspec.structs.replace(row, customer_name=name)
+
     async def warn(self, row: SessionRow) -> None:
         """Commit that the one-minute warning of this run-down is given."""
         _owned(

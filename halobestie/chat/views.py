@@ -53,5 +53,5 @@ def view(
         own_delivered_seq=own_delivered,
         own_read_seq=own_read,
         payment_request_id=row.payment_request_id,
-        closing_messages=closing,
+        closing_messages=tuple(one for one in closing if one.content is not None),
     )

@@ -16,20 +16,21 @@ import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from types import TracebackType
 
 import trio
 
+from actors import Clock
 from halobestie.demo.checker import violations
 from halobestie.demo.evidence import Told
 from halobestie.demo.own_node import OwnNode, own_node
 from halobestie.demo.rows import database_url, read_stored
-from tests.apps import Customer, Guests, Mitra, Person, guests
+from tests.apps import Customer, Guests, Mitra, Person, Refused, guests
 
 PASSWORD = "a long enough password"
+EACH = 4  # sessions of a mitra: with receipts, well below the frames an app may send
 TALK_EVERY = 0.15, 0.35  # seconds between two messages of one person
 CALM_WITHIN = 60.0  # seconds for all to be answered and seen after a fault
 
@@ -44,9 +45,8 @@ class Town:
 
     async def settles(self, sessions: int) -> None:
         """So many customers, each in a session with some mitra."""
-        capacity = min(50, max(1, math.ceil(sessions / 4)))
-        for number in range(math.ceil(sessions / capacity)):
-            self.mitras.append(await self._guests.mitra(f"Bestie {number}", capacity=capacity))
+        for number in range(math.ceil(sessions / EACH)):
+            self.mitras.append(await self._guests.mitra(f"Bestie {number}", capacity=EACH))
         async with trio.open_nursery() as nursery:
             for mitra in self.mitras:
                 nursery.start_soon(self._accepts_all, mitra)
@@ -58,8 +58,6 @@ class Town:
             nursery.cancel_scope.cancel()
 
     async def _accepts_all(self, mitra: Mitra) -> None:
-        from tests.apps import Refused
-
         while True:
             offer = await mitra.app.next_offer(set())
             try:
@@ -73,17 +71,17 @@ class Town:
 
     def pid(self, server: str) -> int:
         """The process of the node's own PostgreSQL or Valkey."""
-        data = str(self.node.data_dir)
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                    parent = re.search(r"^PPid:\s+(\d+)", (entry / "status").read_text(), re.M)
-                except OSError:
-                    continue
-                ours = parent is not None and int(parent[1]) == self.node_pid
-                if ours and server in line and data in line:
-                    return int(entry.name)
+            if not entry.name.isdigit():
+                continue
+            try:
+                program = (entry / "cmdline").read_bytes().partition(b"\0")[0].decode()
+                parent = re.search(r"^PPid:\s+(\d+)", (entry / "status").read_text(), re.M)
+            except OSError:
+                continue  # it has ended meanwhile
+            ours = parent is not None and int(parent[1]) == self.node_pid
+            if ours and server in Path(program).name:
+                return int(entry.name)
         raise LookupError(server)
 
     @property
@@ -105,11 +103,11 @@ class Town:
         number = 0
         while True:
             await trio.sleep(self._rng.uniform(*TALK_EVERY))
-            for talk in list(person.app.conversations.values()):
-                number += 1
-                person.app.say(talk.id, f"{person.id} {number}")
-                if not number % 5:
-                    person.app.reads(talk.id)
+            talk = self._rng.choice(list(person.app.conversations.values()))
+            number += 1
+            person.app.say(talk.id, f"{person.id} {number}")
+            if not number % 5:
+                person.app.reads(talk.id)
 
     async def hears_acks(self, count: int) -> None:
         """Wait until so many more messages were acknowledged to anybody."""
@@ -151,7 +149,7 @@ class Town:
             ),
         )
         url = database_url({}, self.node.data_dir)
-        stored = await read_stored(url, [one.id for one in self.customers], datetime.now(UTC))
+        stored = await read_stored(url, [one.id for one in self.customers], Clock().now())
         broken = violations(told, stored)
         assert not broken, "\n".join(map(str, broken[:20]))
         assert sum(last.values()) > 0
@@ -188,14 +186,16 @@ async def town(folder: Path, sessions: int) -> AsyncIterator[Town]:
         "OTP_COOLDOWN_SECONDS": "0",
         "LOG_FORMAT": "json",
     }
-    async with own_node(folder, environ) as node:
-        async with guests(
+    async with (
+        own_node(folder, environ) as node,
+        guests(
             node.public_url,
             node.internal_url,
             email="admin@halobestie.local",
             password=PASSWORD,
             code_for=node.codes.code_for,
-        ) as people:
-            place = Town(node, people)
-            await place.settles(sessions)
-            yield place
+        ) as people,
+    ):
+        place = Town(node, people)
+        await place.settles(sessions)
+        yield place
