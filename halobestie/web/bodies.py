@@ -86,11 +86,26 @@ async def read_body(decoder: msgspec.json.Decoder[T]) -> T:
     try:
         value = decoder.decode(raw or b"{}")
     except msgspec.ValidationError as error:
+        # Found before the end of the body, which may be broken behind it.
+        if raw and not _is_json(raw):
+            raise _no_json() from None
         raise invalid(error, whole="body") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadRequest("invalid_json", "The request body is not valid JSON.") from None
+        raise _no_json() from None
     refuse_unstorable(value)
     return value
+
+
+def _no_json() -> BadRequest:
+    return BadRequest("invalid_json", "The request body is not valid JSON.")
+
+
+def _is_json(raw: str | bytes) -> bool:
+    try:
+        msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def read_query(kind: type[T]) -> T:
