@@ -54,8 +54,9 @@ class Board:
         self.online: set[UUID] = set()
         self.free: dict[UUID, int] = {}
         self.watchers: set[UUID] = set()
-        # What connected customers were told last; who connects is told the present.
-        self.announced = False
+        # What connected customers may still hold for true. Both values, if one connected
+        # and was told the present while a broadcast had to wait.
+        self.told: set[bool] = set()
 
     @property
     def availability(self) -> Availability:
@@ -129,14 +130,14 @@ class BoardKeeper(Actor[BoardMessage]):
             if change.mitra_id not in board.free:
                 self._news.add(change.mitra_id)
             board.free[change.mitra_id] = change.free_slots
-        if bool(board.free) != board.announced and "broadcast" not in self.deadlines:
+        if "broadcast" not in self.deadlines:
             self._broadcast()
 
     def _broadcast(self) -> None:
         """At most once a second, and always the last value."""
         now = self._board.availability
-        if now.available != self._board.announced:
-            self._board.announced = now.available
+        if self._board.told - {now.available}:
+            self._board.told = {now.available}
             frame = msgspec.json.encode(AvailabilityFrame(now.available, now.count))
             self._roster.broadcast("customer", frame)
             self.deadlines.after("broadcast", BROADCAST_EVERY, Broadcast())

@@ -131,6 +131,7 @@ async def _greet(caller: Caller, ref: Ref[Outgoing]) -> None:
             ref.tell(Push(encode(TickFrame(view.id, view.remaining_seconds))))
     if caller.user_type == "customer":
         now = home.board.availability
+        home.board.told.add(now.available)
         ref.tell(Push(encode(AvailabilityFrame(now.available, now.count))))
 
 
