@@ -8,7 +8,7 @@ from quart.wrappers import Response
 from halobestie.chat.messages import SessionView
 from halobestie.errors import Conflict, NotFound
 from halobestie.pairing.messages import Accept, Accepted, GetPairing, PairingView, WindowOver
-from halobestie.payments.messages import PaymentView
+from halobestie.payments.messages import Payment, with_pairing
 from halobestie.presence.messages import MitraStatus, SetOnline
 from halobestie.web import Area, house, ok
 
@@ -55,14 +55,16 @@ class Done(msgspec.Struct, frozen=True):
     count: int = 1
 
 
-@control.post("/force-confirm-payment", answers={200: PaymentView})
+@control.post("/force-confirm-payment", answers={200: Payment})
 async def force_confirm(body: WhichPayment) -> Response:
     """Confirm a payment whatever the provider says."""
     payments = house().payments
     payment_id = body.payment_request_id or await payments.latest_pending(body.customer_id)
     if payment_id is None:
         raise NotFound("No payment is pending.")
-    return ok(await payments.force_confirm(payment_id))
+    confirmed = await payments.force_confirm(payment_id)
+    pairings = await house().pairing_views([payment_id])
+    return ok(with_pairing(confirmed, pairings.get(payment_id)))
 
 
 @control.post("/force-pairing-timeout", answers={200: PairingView})

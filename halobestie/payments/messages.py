@@ -9,6 +9,9 @@ from typing import Literal, get_args
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import asdict
+
+from halobestie.pairing.messages import PairingView
 
 Status = Literal["pending", "confirmed", "consumed", "failed_pairing", "abandoned", "expired"]
 
@@ -79,6 +82,17 @@ class PaymentView(Struct, frozen=True, kw_only=True):
     confirmed_at: datetime | None
     consumed_at: datetime | None
     xendit_invoice_url: str | None
+
+
+class Payment(PaymentView, frozen=True, kw_only=True):
+    """The contract's PAYMENT, with the search that it pays for."""
+
+    pairing: PairingView | None
+
+
+def with_pairing(view: PaymentView, pairing: PairingView | None) -> Payment:
+    """The whole PAYMENT."""
+    return Payment(**asdict(view), pairing=pairing)
 
 
 class StatusChange(Struct, frozen=True):

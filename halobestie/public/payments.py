@@ -9,9 +9,8 @@ from quart import request
 from quart.wrappers import Response
 
 from halobestie.errors import Away, Invalid, Unauthenticated
-from halobestie.pairing.messages import PairingView
 from halobestie.payments.callbacks import InvoiceCallback, NoAmount, heard, token_is_right
-from halobestie.payments.messages import PaymentView, Sensitivity, Status
+from halobestie.payments.messages import Payment, PaymentView, Sensitivity, Status, with_pairing
 from halobestie.payments.once import Answer
 from halobestie.payments.purchase import Order
 from halobestie.web import Area, CursorPage, house, ok, signed_in
@@ -26,12 +25,6 @@ areas = (client, shared)
 MAX_KEY = 255
 
 Topic = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
-
-
-class Payment(PaymentView, frozen=True, kw_only=True):
-    """A payment request, and the search that it pays for."""
-
-    pairing: PairingView | None
 
 
 class Payments(msgspec.Struct, frozen=True):
@@ -115,7 +108,7 @@ async def create_payment(body: NewPayment) -> Response:
 
     async def work(request_id: UUID) -> Answer:
         made = await house().payments.create(order, request_id)
-        answer = _with_pairing(made, None)
+        answer = with_pairing(made, None)
         return Answer(201, msgspec.json.encode(answer))
 
     answer = await house().payments.once.answer(customer.id, _idempotency_key(), order, work)
@@ -138,7 +131,7 @@ async def list_payments(query: PaymentPage) -> Response:
     )
     page = views[: query.limit]
     pairings = await house().pairing_views([view.id for view in page])
-    rows = tuple(_with_pairing(view, pairings.get(view.id)) for view in page)
+    rows = tuple(with_pairing(view, pairings.get(view.id)) for view in page)
     return ok(Payments(rows, page[-1].id if len(views) > query.limit else None))
 
 
@@ -226,8 +219,4 @@ async def xendit_callback() -> Response:
 
 async def _shown(view: PaymentView) -> Response:
     pairings = await house().pairing_views([view.id])
-    return ok(_with_pairing(view, pairings.get(view.id)))
-
-
-def _with_pairing(view: PaymentView, pairing: PairingView | None) -> Payment:
-    return Payment(**msgspec.structs.asdict(view), pairing=pairing)
+    return ok(with_pairing(view, pairings.get(view.id)))
