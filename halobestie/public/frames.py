@@ -99,9 +99,7 @@ def _explain(text: str, user_type: UserType, error: Exception) -> ErrorFrame:
         return ErrorFrame("invalid_frame", "A frame is a JSON object.")
     kind = _field(raw, "type", str)
     client_message_id = _field(raw, "client_message_id", str)
-    if client_message_id is not None and len(client_message_id) > 64:
-        client_message_id = None
-    session_id = _field(raw, "session_id", UUID)
+    session_id = _field(raw, "session_id", str)
     if kind not in _TYPES[user_type]:
         return ErrorFrame("unknown_type", "There is no such frame.", client_message_id, session_id)
     return ErrorFrame("validation_failed", _first_line(error), client_message_id, session_id)
