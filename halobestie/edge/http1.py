@@ -188,7 +188,10 @@ class Http1(H11Protocol):
         await self.send(Closed())
 
     async def stream_send(self, event: Event) -> None:
-        if isinstance(event, Response) and event.status_code >= 200 and self._owner.closing:
+        # A response that is ready before the body is in also ends the connection, and says
+        # so: a client that sent its next request on it would get no answer.
+        ending = self._owner.closing or self.awaits_body
+        if ending and isinstance(event, Response) and event.status_code >= 200:
             event = Response(
                 stream_id=event.stream_id,
                 headers=[*event.headers, (b"connection", b"close")],
