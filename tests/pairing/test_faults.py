@@ -104,9 +104,9 @@ async def test_a_fault_at_any_step_of_a_presence_leaves_it_as_its_rows_are(
 ) -> None:
     expected_errors.allow("crashed")
     expected_errors.allow("RuntimeError")
-    ayu = await node.mitra("Ayu", online=False)
     with Saboteur(node, "presence", "PresenceStore") as saboteur:
         for how in FAULTS:
+            ayu = await node.mitra("Ayu", online=False)  # one who crashes too often rests
             for step in itertools.count():
                 saboteur.fails(step, how)
                 await _a_day(node, ayu)
