@@ -38,6 +38,10 @@ def world(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
     """A server with people in it."""
     with running_node(tmp_path_factory.mktemp("node")) as node:
         world = World(node)
+        # Nobody here sends heartbeats, and all sessions stay.
+        world.operator(
+            "PATCH", "/internal/config", mitra_stale_after_seconds=3600, max_customers_per_mitra=40
+        )
         world.online("Bestie Ayu")
         world.online("Bestie Budi")
         yield world

@@ -89,7 +89,8 @@ export function list(view, { path, caption, columns, filters = [], nothing }) {
   function line(row) {
     return h("tr", {}, columns.map((column, index) => {
       const props = { class: column.number && "number", data: { label: column.label } };
-      return index ? h("td", props, column.cell(row)) : h("th", { scope: "row", ...props }, column.cell(row));
+      const value = h("div", {}, column.cell(row));
+      return index ? h("td", props, value) : h("th", { scope: "row", ...props }, value);
     }));
   }
 

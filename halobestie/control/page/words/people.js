@@ -9,7 +9,7 @@ export default {
   "mitras.search": ["Nama, telepon, atau id", "Name, phone or id"],
   "mitras.presence": ["Kehadiran", "Presence"],
   "mitras.capacity": ["Kapasitas", "Capacity"],
-  "mitras.capacity.knob": ["Pengaturan umum", "As set for all"],
+  "mitras.capacity.knob": ["Umum", "As all"],
   "mitras.offers": ["Tawaran hari ini", "Offers today"],
   "mitras.accepts": ["Diterima hari ini", "Accepted today"],
   "mitras.none": ["Belum ada mitra", "No mitras yet"],
