@@ -15,6 +15,9 @@ from claimed s
 join customers c on c.id = s.customer_id
 join mitras m on m.id = s.mitra_id
 
+-- name: name_of_customer$
+select display_name from customers where id = :customer_id
+
 -- name: unread_of_session
 -- Messages that the other party has not read yet.
 select seq, sender_type from chat_messages
