@@ -21,9 +21,8 @@ from .outbox import Outbox, PushRow, Settled
 from .ports import Courier, DeadToken, Fate, TryLater
 from .rules import after, message_of
 
-BATCH = 100  # pushes claimed at a time
-AT_ONCE = 20  # sent at the same time
-CLAIM_SECONDS = 60.0  # longer than sending a batch may take
+BATCH = 50  # pushes claimed at a time, and sent at the same time
+CLAIM_SECONDS = 60.0  # longer than a send may take: a token, a message, and both again
 LOOK_EVERY = 5.0  # seconds: pushes of other nodes, and claims of senders that died
 SOONEST = 0.05  # seconds between two looks
 FORGET_EVERY = 3600.0
@@ -76,30 +75,26 @@ class Sender(Actor[LookNow]):
         at = self.clock.now()
         claimed = await self._outbox.claim(at, at + timedelta(seconds=CLAIM_SECONDS), BATCH)
         settled: list[Settled] = []
-        limit = trio.CapacityLimiter(AT_ONCE)
         async with trio.open_nursery() as nursery:
             for push in claimed:
-                nursery.start_soon(self._deliver, push, settled, limit)
+                nursery.start_soon(self._deliver, push, settled)
         if settled:
             await self._outbox.settle(settled)
         return len(claimed) == BATCH
 
-    async def _deliver(
-        self, push: PushRow, settled: list[Settled], limit: trio.CapacityLimiter
-    ) -> None:
-        async with limit:
-            at = self.clock.now()
-            if at >= push.expires_at:
-                done = Settled(push.id, "expired", None, at)
-            elif not push.is_theirs:
-                done = Settled(push.id, "dead_token", "moved", at)
-            elif self._courier is None:
-                log.info("push recorded", type=push.type, user_id=str(push.user_id))
-                done = Settled(push.id, "recorded", None, at)
-            else:
-                fate = await self._courier.send(message_of(push, at))
-                await self._act_on(fate, push)
-                done = Settled(push.id, *after(fate, push, self.clock.now(), self._random))
+    async def _deliver(self, push: PushRow, settled: list[Settled]) -> None:
+        at = self.clock.now()
+        if at >= push.expires_at:
+            done = Settled(push.id, "expired", None, at)
+        elif not push.is_theirs:
+            done = Settled(push.id, "dead_token", "moved", at)
+        elif self._courier is None:
+            log.info("push recorded", type=push.type, user_id=str(push.user_id))
+            done = Settled(push.id, "recorded", None, at)
+        else:
+            fate = await self._courier.send(message_of(push, at))
+            await self._act_on(fate, push)
+            done = Settled(push.id, *after(fate, push, self.clock.now(), self._random))
         settled.append(done)
         self._counts[done.status] = self._counts.get(done.status, 0) + 1
 
