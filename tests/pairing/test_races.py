@@ -74,7 +74,7 @@ async def test_of_fifty_who_accept_at_once_exactly_one_wins(node: TestNode, db: 
     await fifty_accept(node, db, 8)
 
 
-@pytest.mark.faults
+@pytest.mark.soak
 async def test_of_fifty_who_accept_at_once_exactly_one_wins_two_hundred_times(
     node: TestNode, db: Database
 ) -> None:
