@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from tests.apps import Customer, Mitra
 from tests.nodes import TestNode
 
@@ -40,6 +42,11 @@ class Couple:
     async def time_left(self, seconds: int) -> None:
         """Let the paid time that remains be this."""
         await self.node.forces("force-session-time", session_id=self.id, remaining_seconds=seconds)
+
+    def hurries(self, **knobs: object) -> None:
+        """Windows that are shorter than operators may set them, until knobs are read again."""
+        board = self.node.house.knobs
+        board.current = msgspec.structs.replace(board.current, **knobs)
 
     async def time_is_up(self) -> Frame:
         """Let the paid time end now, and both hear of it; the customer's frame."""

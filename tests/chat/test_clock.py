@@ -40,7 +40,7 @@ async def test_connecting_and_changes_of_the_end_tell_the_time(couple: Couple) -
 
 
 async def test_nobody_decides_and_the_session_is_over(couple: Couple) -> None:
-    await couple.node.turns(expired_decision_seconds=5)
+    couple.hurries(expired_decision_seconds=0.3)
     await couple.time_is_up()
     done = await couple.sari.wait_for("session_completed", reason="abandoned")
     assert done["session_id"] == couple.id
@@ -64,7 +64,7 @@ async def test_last_words_end_when_both_have_parted(couple: Couple) -> None:
 
 
 async def test_the_grace_ends_by_itself(couple: Couple) -> None:
-    await couple.node.turns(closing_grace_seconds=5)
+    couple.hurries(closing_grace_seconds=0.3)
     await couple.sari.ends()
     await couple.ayu.wait_for("session_completed", reason="grace_over")
 

@@ -84,7 +84,7 @@ async def test_a_rejection_after_the_end_leads_to_the_last_words(couple: Couple)
 
 
 async def test_silence_of_a_connected_mitra_gives_the_time(couple: Couple) -> None:
-    await couple.node.turns(extension_timeout_seconds=3)
+    couple.hurries(extension_timeout_seconds=0.5)
     asked = await couple.asks_for_more()
 
     for person in (couple.sari, couple.ayu):
@@ -94,9 +94,7 @@ async def test_silence_of_a_connected_mitra_gives_the_time(couple: Couple) -> No
 
 
 async def test_silence_rejects_where_the_knob_says_so(couple: Couple) -> None:
-    await couple.node.turns(
-        extension_timeout_seconds=3, extension_default_action_on_timeout="auto_reject"
-    )
+    couple.hurries(extension_timeout_seconds=0.5, extension_default_action_on_timeout="auto_reject")
     asked = await couple.asks_for_more()
 
     await couple.sari.wait_for("extension_resolved", outcome="auto_rejected", reason="timeout")
@@ -104,7 +102,7 @@ async def test_silence_rejects_where_the_knob_says_so(couple: Couple) -> None:
 
 
 async def test_silence_of_a_mitra_who_is_offline_sells_nothing(couple: Couple) -> None:
-    await couple.node.turns(extension_timeout_seconds=3)
+    couple.hurries(extension_timeout_seconds=0.5)
     await couple.ayu.goes_offline()
     asked = await couple.asks_for_more()
 

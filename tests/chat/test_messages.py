@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import trio
 
-from actors import Unavailable
+from actors import MailboxFull, Unavailable
+from halobestie.chat import correspondence
 from halobestie.chat.journal import Journal
 from tests.apps import Refused
 from tests.chat.couple import Couple
@@ -113,8 +114,7 @@ async def test_a_failed_commit_is_not_overtaken_by_the_next_one(
 async def test_a_session_too_full_to_hear_of_its_commit_holds_up_no_other(
     couple: Couple, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from actors import MailboxFull
-
+    monkeypatch.setattr(correspondence, "COMMIT_SECONDS", 0.3)
     tell_running = couple.node.house.sessions.tell_running
     crashes = couple.node.house.system.kinds["journal"].cells["journal"].restarts
 
