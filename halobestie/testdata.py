@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from actors import Clock
-from halobestie.adapters.postgres import Connection, Database, queries
+from halobestie.adapters.postgres import Connection, Database, ForeignKeyViolation, queries
 from halobestie.ids import new_id
 
 sql = queries("testdata")
@@ -58,8 +58,7 @@ class TestData:
     ) -> tuple[UUID, str] | None:
         """A completed session an hour ago, paid and talked in: its id and the mitra's name.
 
-        None if there is no such mitra. A customer who does not exist is a foreign key's
-        violation.
+        None if there is no such customer or mitra.
         """
         session_id, payment_id, paid_id = new_id(), new_id(), new_id()
         began = self._clock.now() - AGO
@@ -110,5 +109,8 @@ class TestData:
             name: str = mitra["display_name"]
             return name
 
-        name = await self._db.transaction(work)
+        try:
+            name = await self._db.transaction(work)
+        except ForeignKeyViolation:
+            return None
         return None if name is None else (session_id, name)

@@ -6,7 +6,6 @@ import msgspec
 from quart.wrappers import Response
 
 from halobestie.accounts.rules import normalise_phone
-from halobestie.adapters.postgres import ForeignKeyViolation
 from halobestie.chat.messages import Look, SessionView
 from halobestie.errors import NotFound
 from halobestie.quiet import Quiet
@@ -77,12 +76,9 @@ async def otp_code(query: Phone) -> Response:
 @control.post("/seed-history-session", answers={200: PastSession}, refuses=("404 not_found",))
 async def seed_history(body: PastOf) -> Response:
     """A completed session in a customer's history."""
-    try:
-        made = await house().testdata.past_session(body.customer_id, body.mitra_id)
-    except ForeignKeyViolation:
-        raise NotFound("There is no such customer.") from None
+    made = await house().testdata.past_session(body.customer_id, body.mitra_id)
     if made is None:
-        raise NotFound("There is no such mitra.")
+        raise NotFound("There is no such customer, or no such mitra.")
     session_id, mitra_name = made
     view = await house().sessions.ref(session_id).ask(Look(body.customer_id))
     if not isinstance(view, SessionView):
