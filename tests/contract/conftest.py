@@ -6,13 +6,18 @@ from pathlib import Path
 import pytest
 
 from .people import Town, open_town
-from .server import Node
+from .server import SIGNING_KEY, Node
 
 
 @pytest.fixture(scope="session")
 def node(server_folder: Path) -> Iterator[Node]:
     """`run.py serve` with the defaults, and the shortest pause between two codes."""
-    node = Node(server_folder / "contract", OTP_COOLDOWN_SECONDS="1")
+    node = Node(
+        server_folder / "contract",
+        OTP_COOLDOWN_SECONDS="1",
+        AUTH_JWT_SECRET=SIGNING_KEY,
+        CORS_ALLOWED_ORIGINS="https://app.halobestie.test",
+    )
     node.start()
     yield node
     node.stop()

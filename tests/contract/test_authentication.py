@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+import jwt
 import pytest
 import trio
 
@@ -11,6 +12,7 @@ from tests.waiting import until
 
 from . import shapes
 from .people import Person, Town, answers, fields_of
+from .server import SIGNING_KEY
 
 LOGIN = "/internal/auth/login"
 
@@ -245,6 +247,33 @@ async def test_a_bad_token_is_unauthenticated(town: Town, header: str) -> None:
         "GET", "/api/shared/auth/me", headers={"Authorization": header}
     )
     answers(answer, 401, "unauthenticated")
+
+
+def forged(token: str, key: str = SIGNING_KEY, algorithm: str = "HS256", **changes: Any) -> str:
+    return jwt.encode({**claims(token), **changes}, key, algorithm)
+
+
+async def test_a_token_that_was_tampered_with_is_refused_and_an_old_one_is_told(
+    town: Town,
+) -> None:
+    customer = await town.customer()
+    real, issued = customer.token, claims(customer.token)["iat"]
+    customer.token = forged(real)
+    await customer.gets("/api/shared/auth/me")
+    for token in (
+        forged(real, "another key that is as long as the real one"),
+        forged(real, "", "none"),
+        forged(real, algorithm="HS512"),
+        forged(real, user_type="king"),
+        forged(real, sub="not an id"),
+        forged(real, iat=issued + 9000, exp=issued + 9999),
+    ):
+        customer.token = token
+        await customer.gets("/api/shared/auth/me", 401, "unauthenticated")
+    customer.token = forged(real, iat=issued - 7200, exp=issued - 3600)
+    await customer.gets("/api/shared/auth/me", 401, "token_expired")
+    old = ["halobestie", f"bearer.{customer.token}"]
+    assert await (await town.socket("/api/client/ws", subprotocols=old)).is_closed() == 4401
 
 
 async def test_a_logout_ends_everything_within_a_second(town: Town) -> None:

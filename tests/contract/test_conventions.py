@@ -462,3 +462,22 @@ async def test_payments_page_to_their_end_without_a_gap(town: Town) -> None:
         seen += [row["id"] for row in page["rows"]]
         cursor = page["next_cursor"]
     assert seen == made[::-1]
+
+
+@pytest.mark.parametrize("listener", ["nobody", "outsider"])
+async def test_pages_of_allowed_origins_may_call_and_others_may_not(
+    town: Town, listener: str
+) -> None:
+    caller = getattr(town, listener)
+    asked = {"Access-Control-Request-Method": "PATCH", "Origin": "https://app.halobestie.test"}
+    path = {"nobody": "/api/client/profile", "outsider": "/internal/config"}[listener]
+    answer = await caller.calls("OPTIONS", path, headers=asked)
+    assert answer.status_code in {200, 204}
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://app.halobestie.test"
+    allowed = {m.strip() for m in answer.headers["Access-Control-Allow-Methods"].split(",")}
+    assert {"GET", "POST", "PATCH", "PUT", "DELETE"} <= allowed
+    other = {**asked, "Origin": "https://evil.test"}
+    answer = await caller.calls("OPTIONS", path, headers=other)
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    simple = await caller.calls("GET", "/healthz", headers={"Origin": asked["Origin"]})
+    assert simple.headers["Access-Control-Allow-Origin"] == asked["Origin"]

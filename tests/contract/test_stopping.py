@@ -13,31 +13,14 @@ from .people import PATIENCE, answers, open_town
 from .server import Node
 
 
-@pytest.fixture
-def short_lived(tmp_path: Path) -> Iterator[Node]:
-    """A node with a cadence of one second, which its test ends."""
-    node = Node(tmp_path, OTP_COOLDOWN_SECONDS="1", MITRA_HEARTBEAT_CADENCE_SECONDS="1")
+@pytest.fixture(scope="module")
+def short_lived(server_folder: Path) -> Iterator[Node]:
+    """A node with a cadence of one second, which the tests of this file kill and end."""
+    data_dir = server_folder / "short-lived"
+    node = Node(data_dir, OTP_COOLDOWN_SECONDS="1", MITRA_HEARTBEAT_CADENCE_SECONDS="1")
     node.start()
     yield node
     node.stop()
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("OTP_COOLDOWN_SECONDS", "soon"),
-        ("XENDIT_ENABLED", "perhaps"),
-        ("PUBLIC_BIND", "nowhere"),
-        ("AUTH_JWT_SECRET", "short"),
-        ("DRAIN_TIMEOUT_SECONDS", "-1"),
-        ("HALOBESTIE_ENV", "moon"),
-        ("CC_COOKIE_SAMESITE", "Lenient"),
-        ("LOG_FORMAT", "xml"),
-        ("MITRA_HEARTBEAT_CADENCE_SECONDS", "x"),
-    ],
-)
-def test_a_setting_of_the_wrong_type_stops_the_start(tmp_path: Path, name: str, value: str) -> None:
-    _refused(Node(tmp_path, **{name: value}), name)
 
 
 SECRETS = {
@@ -45,26 +28,26 @@ SECRETS = {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
     "VALKEY_URL": "redis://127.0.0.1:1",
 }
+PRODUCTION = {"HALOBESTIE_ENV": "production", **SECRETS}
+REFUSED = {  # the variable that the one line names, and the environment
+    "OTP_COOLDOWN_SECONDS": {"OTP_COOLDOWN_SECONDS": "soon"},
+    "PUBLIC_BIND": {"PUBLIC_BIND": "nowhere"},
+    "LOG_FORMAT": {"LOG_FORMAT": "xml"},
+    **{name: {k: v for k, v in PRODUCTION.items() if k != name} for name in SECRETS},
+    "TEST_ROUTES_ENABLED": {**PRODUCTION, "TEST_ROUTES_ENABLED": "true"},
+}
 
 
-@pytest.mark.parametrize("missing", SECRETS)
-def test_production_needs_its_secrets(tmp_path: Path, missing: str) -> None:
-    given = {name: value for name, value in SECRETS.items() if name != missing}
-    _refused(Node(tmp_path, HALOBESTIE_ENV="production", **given), missing)
-
-
-def test_production_has_no_test_routes(tmp_path: Path) -> None:
-    node = Node(tmp_path, HALOBESTIE_ENV="production", TEST_ROUTES_ENABLED="true", **SECRETS)
-    _refused(node, "TEST_ROUTES_ENABLED")
-
-
-def _refused(node: Node, name: str) -> None:
-    node.launch()
-    assert node.process.wait(20) != 0
-    node.reader.join(5)
-    said = [line for line in node.lines if line.strip()]
-    assert len(said) == 1, said
-    assert name in said[0]
+def test_a_wrong_environment_stops_the_start_with_one_line(tmp_path: Path) -> None:
+    nodes = {name: Node(tmp_path / name, **given) for name, given in REFUSED.items()}
+    for node in nodes.values():  # side by side: most of it is Python's start
+        node.launch()
+    for name, node in nodes.items():
+        assert node.process.wait(30) != 0, name
+        node.reader.join(5)
+        said = [line for line in node.lines if line.strip()]
+        assert len(said) == 1, said
+        assert name in said[0]
 
 
 async def test_a_silent_mitra_goes_offline_and_a_beating_one_stays(short_lived: Node) -> None:
@@ -94,6 +77,21 @@ async def _beat(socket: object) -> None:
         await trio.sleep(0.5)
 
 
+async def test_what_was_acknowledged_survives_a_kill(short_lived: Node) -> None:
+    async with open_town(short_lived) as town:
+        customer = await town.customer()
+        payment = await customer.buys()
+        short_lived.signal(signal.SIGKILL)
+        await short_lived.ended()
+        town.forget()
+    short_lived.urls.clear()
+    await trio.to_thread.run_sync(short_lived.start)
+    async with open_town(short_lived) as town:
+        town.nobody.token = customer.token
+        path = f"/api/client/payment-requests/{payment['id']}"
+        await town.nobody.gets(path, shape=shapes.PAYMENT)
+
+
 async def test_a_sigterm_drains_and_exits_0(short_lived: Node) -> None:
     async with open_town(short_lived) as town:
         customer = await town.customer()
@@ -114,18 +112,3 @@ async def test_a_sigterm_drains_and_exits_0(short_lived: Node) -> None:
         with pytest.raises(httpx.TransportError):
             await town.nobody.calls("GET", "/healthz")
         town.forget()
-
-
-async def test_what_was_acknowledged_survives_a_kill(short_lived: Node) -> None:
-    async with open_town(short_lived) as town:
-        customer = await town.customer()
-        payment = await customer.buys()
-        short_lived.signal(signal.SIGKILL)
-        await short_lived.ended()
-        town.forget()
-    short_lived.urls.clear()
-    await trio.to_thread.run_sync(short_lived.start)
-    async with open_town(short_lived) as town:
-        town.nobody.token = customer.token
-        path = f"/api/client/payment-requests/{payment['id']}"
-        await town.nobody.gets(path, shape=shapes.PAYMENT)
