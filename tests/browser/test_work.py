@@ -18,8 +18,10 @@ def test_the_dashboard_moves_by_itself(desk: Desk, world: World) -> None:
     expect(tile).to_contain_text(re.compile(r"online2"))
     world.online("Bestie Citra")
     expect(tile).to_contain_text(re.compile(r"online3"))
+    tile.focus()
     world.offline("Bestie Citra")
     expect(tile).to_contain_text(re.compile(r"online2"))
+    expect(tile).to_be_focused()  # though it was drawn anew
 
 
 def test_a_live_session_is_rerouted(desk: Desk, world: World) -> None:

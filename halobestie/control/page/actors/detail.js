@@ -39,6 +39,8 @@ export function makeDetail({ onClose }) {
     if (!chosen) return;
     title.textContent = chosen;
     crash.hidden = hint.hidden = !store.canCrash || !row;
+    const selection = getSelection();
+    if (!selection.isCollapsed && body.contains(selection.anchorNode)) return; // somebody copies
     put(body, row ? describe(row, Date.now() + store.skew) : h("p", { class: "hint" }, t("actors.gone")));
   }
   return { element, show };

@@ -7,17 +7,34 @@ import { t, word } from "../lib/words.js";
 import { badge, card, empty, facts, heading, loading } from "../parts/bits.js";
 import { chart } from "../parts/charts.js";
 
+const OLD = 10000; // milliseconds without a frame (they come every two seconds)
+
 export function render(view) {
   const line = h("p", { class: "live", role: "status" });
   const body = h("div", { class: "dashboard" }, loading());
+  let old = 0;
+  const state = (name) => {
+    if (line.dataset.state === name) return;
+    line.dataset.state = name;
+    put(line, t(`live.${name}`));
+  };
   view.onLeave(watch("/internal/dashboard/watch", {
-    onFrame: (seen) => put(body, draw(seen)),
-    onState: (state) => {
-      line.dataset.state = state;
-      put(line, t(`live.${state}`));
+    onFrame: (seen) => {
+      redraw(body, seen);
+      clearTimeout(old);
+      old = setTimeout(() => state("old"), OLD);
     },
+    onState: state,
   }));
+  view.onLeave(() => clearTimeout(old));
   return h("div", {}, heading(t("nav.dashboard"), { hint: t("dashboard.hint"), actions: line }), body);
+}
+
+// The focus stays on the tile it was on.
+function redraw(body, seen) {
+  const focused = body.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  put(body, draw(seen));
+  if (focused) [...body.querySelectorAll("a")].find((each) => each.getAttribute("href") === focused)?.focus({ preventScroll: true });
 }
 
 function draw(seen) {

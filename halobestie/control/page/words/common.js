@@ -90,6 +90,7 @@ export default {
   "live.connecting": ["Menyambung…", "Connecting…"],
   "live.live": ["Langsung", "Live"],
   "live.lost": ["Terputus, menyambung kembali…", "Lost, connecting again…"],
+  "live.old": ["Angka lama: server tidak mengirim yang baru", "Old figures: the server sends no new ones"],
   "live.paused": ["Dijeda", "Paused"],
 
   "problem.unreachable": ["Server tidak terjangkau. Periksa sambungan Anda, lalu coba lagi.", "The server cannot be reached. Check your connection, then try again."],
