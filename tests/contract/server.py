@@ -19,7 +19,7 @@ import trio
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 20.0  # seconds for a start or a stop on a busy machine
 ADMIN = ("admin@contract.test", "a long password for the contract")
-SIGNING_KEY = "a signing key of the contract's tests"  # so that they can forge tokens
+SIGNING_KEY = "a signing key of the contract's tests, so that they can forge tokens of any kind"
 
 _LISTENING = re.compile(r"^(public|internal) listening on (http://\S+)$")
 
