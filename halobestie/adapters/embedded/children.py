@@ -21,6 +21,10 @@ _LAUNCHER = Path(__file__).with_name("launch.py")
 _POLL = 0.05  # seconds, where the kernel has no descriptor for a process
 
 
+OWNER_GONE_WITHIN = 1.0  # seconds
+OWNER_POLL = 0.02  # seconds
+
+
 class User(NamedTuple):
     uid: int
     gid: int
@@ -40,6 +44,21 @@ class OwnerLock:
         except OSError as error:
             self._file.close()
             raise AlreadyOwned(str(path)) from error
+
+    @classmethod
+    async def take(cls, path: Path) -> "OwnerLock":
+        """The lock, or AlreadyOwned after OWNER_GONE_WITHIN seconds.
+
+        A node that was killed just as it forked leaves a child that holds the lock until
+        it executes something, or the kernel has killed it too.
+        """
+        with trio.move_on_after(OWNER_GONE_WITHIN):
+            while True:
+                try:
+                    return cls(path)
+                except AlreadyOwned:
+                    await trio.sleep(OWNER_POLL)
+        return cls(path)
 
     def release(self) -> None:
         self._file.close()

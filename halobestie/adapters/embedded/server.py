@@ -90,7 +90,7 @@ class EmbeddedServer(ABC):
     async def _start(self) -> None:
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True)
-            self._lock = OwnerLock(self._data_dir / f"{self.name}.lock")
+            self._lock = await OwnerLock.take(self._data_dir / f"{self.name}.lock")
             self._user = server_user(self._data)
             self._make_socket_folder()
             await self._prepare()
