@@ -57,13 +57,22 @@ def _serve(arguments: Sequence[str]) -> int:
     return node.main()
 
 
+# The whole suite waits for servers and browsers as much as it computes; a file's tests
+# stay together, for they share a node.
+WHOLE_SUITE = ("-n", "2", "--dist", "loadfile")
+
+
 def _test(arguments: Sequence[str]) -> NoReturn:
+    _pytest(arguments or WHOLE_SUITE)
+
+
+def _pytest(arguments: Sequence[str]) -> NoReturn:
     os.chdir(ROOT)
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])
 
 
 def _bench(arguments: Sequence[str]) -> NoReturn:
-    _test(["-m", "bench", "-s", *arguments])
+    _pytest(["-m", "bench", "-s", *arguments])
 
 
 def _migrate(arguments: Sequence[str]) -> int:
