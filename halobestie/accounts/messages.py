@@ -2,16 +2,40 @@
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Protocol
 from uuid import UUID
 
 from msgspec import Meta
 
+from halobestie.adapters.postgres import Connection
 from halobestie.callers import Role, UserType
 from halobestie.quiet import Quiet
 
 # Shown for a customer who gave no name, and in place of the name of one who left.
 NOBODY = "Sahabat"
+
+
+class Audit(Protocol):
+    """Writes one row of the audit log, in the transaction of what it tells of.
+
+    The port of every feature that operators change or read. See `audit.write_audit`.
+    """
+
+    async def __call__(
+        self,
+        connection: Connection,
+        /,
+        *,
+        actor_id: UUID | None,
+        action: str,
+        subject: UUID | str,
+        at: datetime,
+        old: object = None,
+        new: object = None,
+        reason: str | None = None,
+    ) -> None: ...
+
 
 DisplayName = Annotated[str, Meta(min_length=1, max_length=40)]
 

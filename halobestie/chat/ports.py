@@ -27,21 +27,3 @@ class Purse(Protocol):
         targeted_mitra_id: UUID | None,
         at: datetime,
     ) -> bool: ...
-
-
-class Audit(Protocol):
-    """Writes one row of the audit log, in the transaction of what it tells of."""
-
-    async def __call__(
-        self,
-        connection: Connection,
-        /,
-        *,
-        actor_id: UUID | None,
-        action: str,
-        subject: UUID | str,
-        at: datetime,
-        old: object,
-        new: object,
-        reason: str | None,
-    ) -> None: ...

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from actors import Unavailable
+from halobestie.accounts.messages import Audit
 from halobestie.adapters.postgres import Connection, Database, queries
 from halobestie.push.messages import Owed, Pushes
 
@@ -21,7 +22,7 @@ from .messages import (
     Refusal,
     Sent,
 )
-from .ports import Audit, Purse
+from .ports import Purse
 from .rules import Course, Extension, Resolution
 
 sql = queries("chat")

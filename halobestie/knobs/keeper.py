@@ -7,13 +7,13 @@ seconds in case an announcement was lost. While PostgreSQL is away the last valu
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Protocol
 from uuid import UUID
 
 import msgspec
 import structlog
 
 from actors import Actor, Unavailable
+from halobestie.accounts.messages import Audit
 from halobestie.adapters.postgres import Connection, Database
 from halobestie.errors import Invalid
 
@@ -24,23 +24,6 @@ from .rules import Limits, defaults
 log = structlog.get_logger("halobestie.knobs")
 
 REREAD = 10.0  # seconds
-
-
-class Audit(Protocol):
-    """Writes one row of the audit log, in the transaction of what it tells of."""
-
-    async def __call__(
-        self,
-        connection: Connection,
-        /,
-        *,
-        actor_id: UUID,
-        action: str,
-        subject: UUID | str,
-        at: datetime,
-        old: object,
-        new: object,
-    ) -> None: ...
 
 
 class KnobBoard:

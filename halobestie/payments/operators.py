@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from actors import Clock
+from halobestie.accounts.messages import Audit
 from halobestie.adapters.postgres import Connection, Database
 from halobestie.errors import Conflict, NotFound
 
 from . import ledger
 from .messages import OperatorAction, Status, StatusChange
-from .ports import Audit
 from .service import Payments
 from .statements import (
     Disagreement,

@@ -4,7 +4,6 @@ Questions are called on the asyncio side with the connection of the running tran
 each is one query.
 """
 
-from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -35,20 +34,3 @@ class Uses(Protocol):
     async def never_searched(self, conn: Connection, payment_ids: list[UUID]) -> set[UUID]:
         """Those for which no search ever began and one may begin now."""
         ...
-
-
-class Audit(Protocol):
-    """Writes one row of the audit log, in the transaction of what it tells of."""
-
-    async def __call__(
-        self,
-        connection: Connection,
-        /,
-        *,
-        actor_id: UUID,
-        action: str,
-        subject: UUID | str,
-        at: datetime,
-        old: object,
-        new: object,
-    ) -> None: ...

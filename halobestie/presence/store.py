@@ -2,33 +2,17 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from halobestie.adapters.postgres import Connection, Database, queries
+from halobestie.accounts.messages import Audit
+from halobestie.adapters.postgres import Database, queries
 
 from .messages import Offer, OfferCustomer, Reason
 
 sql = queries("presence")
-
-
-class Audit(Protocol):
-    """Writes one row of the audit log, in the transaction of what it tells of."""
-
-    async def __call__(
-        self,
-        connection: Connection,
-        /,
-        *,
-        actor_id: UUID,
-        action: str,
-        subject: UUID | str,
-        at: datetime,
-        old: object,
-        new: object,
-    ) -> None: ...
 
 
 class MitraRow(msgspec.Struct, frozen=True):
