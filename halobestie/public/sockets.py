@@ -10,7 +10,6 @@ from uuid import UUID
 
 import msgspec
 import structlog
-import trio
 from quart.wrappers import Response
 
 from actors import ActorError, MailboxFull, Ref
@@ -34,10 +33,10 @@ from halobestie.roster import SIGNED_OUT, CloseSocket, Entry, Push
 from halobestie.web import HaloApp, house
 
 from . import frames
+from .budget import FrameBudget
 from .frames import MitraFrame
 from .socket import EndReplay, Outgoing, Replay, SayHello, once
 
-BURST_SECONDS = 2.0  # worth of frames that may come at once after a pause
 REPLAY_PAGE = 100  # messages read and written at a time
 TRY_AGAIN = 1013
 
@@ -143,14 +142,12 @@ class RoadIn:
         self._socket_id = socket_id
         self._ref = ref
         self._home = house()
-        self._rate = self._home.settings.socket_frames_per_second
-        self._budget = self._rate * BURST_SECONDS
-        self._counted_at = trio.current_time()
+        self._budget = FrameBudget(self._home.settings.socket_frames_per_second)
 
     async def take(self, text: str) -> None:
         """Decode a frame and do it, or answer why not. Never raises for what is in it."""
         frame = frames.decode(text, self._caller.user_type)
-        if not self._within_budget():
+        if not self._budget.take():
             client_message_id = getattr(frame, "client_message_id", None)
             session_id = getattr(frame, "session_id", None)
             self._answer(
@@ -225,14 +222,3 @@ class RoadIn:
             self._ref.tell(Push(encode(frame)))
         except MailboxFull:
             self._ref.stop()
-
-    def _within_budget(self) -> bool:
-        """A token bucket."""
-        now = trio.current_time()
-        earned = (now - self._counted_at) * self._rate
-        self._budget = min(self._rate * BURST_SECONDS, self._budget + earned)
-        self._counted_at = now
-        if self._budget < 1:
-            return False
-        self._budget -= 1
-        return True

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from quart.wrappers import Response
 
+from halobestie.accounts.limits import Budget
 from halobestie.chat.messages import (
     Look,
     Party,
@@ -18,6 +19,7 @@ from halobestie.chat.messages import (
 )
 from halobestie.web import Area, house, no_content, ok, signed_in
 
+from .budget import BURST_SECONDS
 from .frames import ClientMessageId, Content, Seq
 from .refusals import refuse
 
@@ -95,15 +97,19 @@ async def messages(session_id: UUID, query: Span) -> Response:
 @shared.post(
     "/chat-sessions/<uuid:session_id>/messages",
     answers={201: Message, 200: Message},
-    refuses=("404 not_found", "409 session_not_active"),
+    refuses=("404 not_found", "409 session_not_active", "429 rate_limited"),
 )
 async def send(session_id: UUID, body: NewMessage) -> Response:
     """Say something without a socket. 201 once it is stored; 200 if it was before.
 
-    The answer is the same every time, `status` `sent` included; the transcript has the
-    receipts.
+    As often as over a socket: 50 a second, sustained. The answer is the same every time,
+    `status` `sent` included; the transcript has the receipts.
     """
-    message = SendMessage(signed_in().id, body.client_message_id, body.content)
+    caller = signed_in()
+    rate = house().settings.socket_frames_per_second
+    budget = Budget("http-messages", round(rate * BURST_SECONDS), BURST_SECONDS)
+    await house().accounts.limiter.take(budget, caller.id)
+    message = SendMessage(caller.id, body.client_message_id, body.content)
     sent = await house().sessions.ref(session_id).ask(message)
     if isinstance(sent, Refusal):
         refuse(sent)
