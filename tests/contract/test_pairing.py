@@ -30,7 +30,8 @@ async def test_a_blast_is_offered_to_all_and_the_first_accept_wins(town: Town) -
     open_ones = await mitras[0].gets(
         "/api/mitra/chat-requests", shape={"chat_requests": [shapes.OFFER]}
     )
-    assert [offer["pairing_id"] for offer in open_ones["chat_requests"]] == [pairing["id"]]
+    # Among them: searches of customers before this one may still be running.
+    assert pairing["id"] in [offer["pairing_id"] for offer in open_ones["chat_requests"]]
     outcomes: list[Any] = []
 
     async def accept(mitra: Person) -> None:
