@@ -85,7 +85,7 @@ async def test_who_comes_online_while_a_blast_runs_is_offered_it(town: Town) -> 
     assert offer["pairing_id"] == pairing["id"]
     await socket.hears("presence", is_online=True, reason="manual")
     hello = (await mitra.connects()).heard("hello")[0]
-    assert [each["pairing_id"] for each in hello["chat_requests"]] == [pairing["id"]]
+    assert pairing["id"] in [each["pairing_id"] for each in hello["chat_requests"]]
     hello = (await customer.connects()).heard("hello")[0]
     assert hello["pairing"]["id"] == pairing["id"]
 
