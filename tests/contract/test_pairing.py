@@ -80,9 +80,8 @@ async def test_who_comes_online_while_a_blast_runs_is_offered_it(town: Town) -> 
     socket = await mitra.connects()
     payment = await customer.pays()
     await mitra.goes(online=True)
-    offer = await socket.hears("chat_request")
     pairing = await town.pairing_of(customer, payment["id"])
-    assert offer["pairing_id"] == pairing["id"]
+    await socket.hears("chat_request", pairing_id=pairing["id"])
     await socket.hears("presence", is_online=True, reason="manual")
     hello = (await mitra.connects()).heard("hello")[0]
     assert pairing["id"] in [each["pairing_id"] for each in hello["chat_requests"]]
