@@ -82,7 +82,7 @@ async def test_a_valkey_that_is_killed_holds_up_no_message(tmp_path: Path, sessi
 
 @pytest.mark.parametrize(
     "sessions",
-    [pytest.param(4, id="few"), pytest.param(250, id="many", marks=pytest.mark.soak)],
+    [pytest.param(4, id="few"), pytest.param(500, id="many", marks=pytest.mark.soak)],
 )
 async def test_a_node_that_is_told_to_stop_sends_everybody_home_and_ends_in_time(
     tmp_path: Path, sessions: int
