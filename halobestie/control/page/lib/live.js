@@ -20,6 +20,7 @@ export function watch(path, { onFrame, onState }) {
     const origin = location.origin.replace(/^http/, "ws");
     socket = new WebSocket(origin + path, ["halobestie", `bearer.${accessToken()}`]);
     socket.addEventListener("message", (event) => {
+      if (ended) return;
       const frame = JSON.parse(event.data);
       if (frame.type === "server_draining") {
         asked = frame.reconnect_in_ms;
@@ -50,6 +51,11 @@ export function watch(path, { onFrame, onState }) {
   return () => {
     ended = true;
     clearTimeout(timer);
-    socket.close(1000);
+    // Closing one that is still connecting is an error in the browser's console.
+    if (socket.readyState === WebSocket.CONNECTING) {
+      socket.addEventListener("open", () => socket.close(1000));
+    } else {
+      socket.close(1000);
+    }
   };
 }
