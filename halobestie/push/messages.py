@@ -42,23 +42,9 @@ class Owed(Struct, frozen=True, kw_only=True):
 class Pushes(Protocol):
     """The outbox, for who has something to announce. See `push.outbox`."""
 
-    async def owe(
-        self,
-        conn: Connection,
-        *,
-        user_id: UUID,
-        type: PushType,
-        session_id: UUID | None = None,
-        payment_request_id: UUID | None = None,
-        message_id: UUID | None = None,
-        expires_at: datetime,
-        at: datetime,
-    ) -> int:
-        """Asyncio-side, in the caller's transaction: the number of phones it will go to."""
-        ...
-
     async def owe_all(self, conn: Connection, owed: Sequence[Owed], at: datetime) -> int:
-        """Several at once, in one statement."""
+        """Asyncio-side, in the caller's transaction, one statement for all: the number of
+        phones they will go to."""
         ...
 
     def sent_soon(self) -> None:

@@ -54,28 +54,6 @@ class Outbox:
         self._db = db
         self.sent_soon = wake
 
-    async def owe(
-        self,
-        conn: Connection,
-        *,
-        user_id: UUID,
-        type: PushType,
-        session_id: UUID | None = None,
-        payment_request_id: UUID | None = None,
-        message_id: UUID | None = None,
-        expires_at: datetime,
-        at: datetime,
-    ) -> int:
-        owed = Owed(
-            user_id=user_id,
-            type=type,
-            session_id=session_id,
-            payment_request_id=payment_request_id,
-            message_id=message_id,
-            expires_at=expires_at,
-        )
-        return await self.owe_all(conn, [owed], at)
-
     async def owe_all(self, conn: Connection, owed: Sequence[Owed], at: datetime) -> int:
         if not owed:
             return 0
