@@ -10,6 +10,7 @@ import msgspec
 from actors import Unavailable
 from halobestie.accounts.messages import Audit
 from halobestie.adapters.postgres import Connection, Database, queries
+from halobestie.payments.messages import Purse
 from halobestie.push.messages import Owed, Pushes
 
 from .messages import (
@@ -22,7 +23,6 @@ from .messages import (
     Refusal,
     Sent,
 )
-from .ports import Purse
 from .rules import Course, Extension, Resolution
 
 sql = queries("chat")

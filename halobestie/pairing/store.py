@@ -7,7 +7,7 @@ epoch which is not the latest changes nothing.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -15,7 +15,7 @@ import msgspec
 from actors import Unavailable
 from halobestie.adapters.postgres import Database, queries
 from halobestie.ids import new_id
-from halobestie.payments.messages import PaidRequest, RetryableCause, TerminalCause
+from halobestie.payments.messages import PaidRequest, Purse
 from halobestie.push.messages import Owed, Pushes
 
 from .messages import Begin, Refusal, RequestType, Running
@@ -26,30 +26,6 @@ sql = queries("pairing")
 
 Channel = Literal["ws", "fcm", "none"]
 NotWon = Literal["request_closed", "at_capacity", "offline"]
-
-
-class Purse(Protocol):
-    """What a search does with the payment behind it, inside its own transaction."""
-
-    async def find(
-        self, conn: Any, payment_request_id: UUID, *, lock: bool = False
-    ) -> PaidRequest | None: ...
-
-    async def consume(
-        self, conn: Any, payment_request_id: UUID, *, session_id: UUID, at: datetime
-    ) -> bool: ...
-
-    async def fail(
-        self,
-        conn: Any,
-        payment_request_id: UUID,
-        *,
-        cause_tag: RetryableCause | TerminalCause,
-        is_terminal: bool,
-        targeted_mitra_id: UUID | None,
-        at: datetime,
-        pairing_id: UUID | None = None,
-    ) -> bool: ...
 
 
 class _Refused(Exception):

@@ -5,12 +5,13 @@ payment only through `Payments.consume` and `Payments.fail`, inside their own tr
 """
 
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from halobestie.adapters.postgres import Connection
 from halobestie.pairing.messages import PairingView
 
 Status = Literal["pending", "confirmed", "consumed", "failed_pairing", "abandoned", "expired"]
@@ -101,3 +102,28 @@ class StatusChange(Struct, frozen=True):
     customer_id: UUID
     payment_request_id: UUID
     status: Status
+
+
+class Purse(Protocol):
+    """What other features do with the money behind a search or an extension, inside their
+    own transactions. See `Payments`."""
+
+    async def find(
+        self, conn: Connection, payment_request_id: UUID, *, lock: bool = False
+    ) -> PaidRequest | None: ...
+
+    async def consume(
+        self, conn: Connection, payment_request_id: UUID, *, session_id: UUID, at: datetime
+    ) -> bool: ...
+
+    async def fail(
+        self,
+        conn: Connection,
+        payment_request_id: UUID,
+        *,
+        cause_tag: RetryableCause | TerminalCause,
+        is_terminal: bool,
+        targeted_mitra_id: UUID | None,
+        at: datetime,
+        pairing_id: UUID | None = None,
+    ) -> bool: ...
